@@ -1,0 +1,4 @@
+module github.com/cohortflow/cohortflow/deploy
+
+go 1.26.0
+

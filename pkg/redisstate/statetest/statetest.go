@@ -1,0 +1,34 @@
+// Package statetest is the conformance suite of redisstate: what a Redis, of whatever kind, must do
+// for the promises of that package to hold. It runs over the embedded Redis, a real one and a cluster.
+package statetest
+
+import (
+	"testing"
+
+	"github.com/cohortflow/cohortflow/pkg/redisstate"
+)
+
+// Run runs the suite. open gives a store over an empty Redis; the suite does not close it.
+func Run(t *testing.T, open func(t *testing.T) *redisstate.Store) {
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, s *redisstate.Store)
+	}{
+		{"EmptyPartitionHasNoCheckpoint", emptyPartition},
+		{"FirstCommitExpectsNothing", firstCommit},
+		{"OldCheckpointConflictsAndWritesNothing", oldCheckpoint},
+		{"CheckpointsAreComparedByAllBytes", checkpointBytes},
+		{"PeopleDeadlinesAndCheckpointGoTogether", together},
+		{"NilStateDeletesAPerson", deletePerson},
+		{"KeysAndStatesAreBytes", anyBytes},
+		{"ManyPeopleKeepTheirOrder", manyPeople},
+		{"BucketsAppendAndDrop", buckets},
+		{"PartitionsAreApart", partitionsApart},
+		{"ResetRemovesAllOfOnePartition", reset},
+		{"LoadSeesOneInstant", oneInstant},
+		{"OfTwoOwnersOneWins", twoOwners},
+		{"RandomCommitsEqualAModel", againstModel},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}

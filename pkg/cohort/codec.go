@@ -1,0 +1,262 @@
+package cohort
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// stateFormat is the first byte of a state. A release reads every format up to its own.
+const stateFormat = 1
+
+// ErrState says that the bytes of a person are damaged or of a newer release.
+var ErrState = errors.New("state of a person is damaged or was written by a newer release")
+
+// Layout, all numbers varints, times as distances so that they are short:
+//
+//	format | version | judged+1, 0 = none | armed: 0 none, 1 never, else 2 + distance from judged
+//	patterns | each: id (2 bytes) | facts | each: time before the one before it | hash (4 bytes) | offset, distance
+//	stays    | each: cohort id (2 bytes) | entered, distance
+//	contacts | each: length | bytes
+//
+// Ids instead of positions make a state readable under another catalogue.
+
+// Append encodes the person.
+func (g *Program) Append(dst []byte, p *Person) []byte {
+	dst = append(dst, stateFormat)
+	dst = binary.AppendUvarint(dst, uint64(p.Version))
+	base := int64(0)
+	if p.judged == unjudged {
+		dst = append(dst, 0)
+	} else {
+		base = p.judged
+		dst = binary.AppendUvarint(dst, zigzag(base)+1)
+	}
+	switch p.Armed {
+	case 0:
+		dst = append(dst, 0)
+	case Never:
+		dst = append(dst, 1)
+	default:
+		dst = binary.AppendUvarint(dst, zigzag(p.Armed-base)+2)
+	}
+	kinds := 0
+	for i := range p.facts {
+		if len(p.facts[i]) > 0 {
+			kinds++
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(kinds))
+	offset := int64(0)
+	for i, facts := range p.facts {
+		if len(facts) == 0 {
+			continue
+		}
+		dst = binary.LittleEndian.AppendUint16(dst, g.patterns[i].id)
+		dst = binary.AppendUvarint(dst, uint64(len(facts)))
+		at := base
+		for _, f := range facts {
+			dst = binary.AppendUvarint(dst, uint64(at-f.At))
+			dst = binary.LittleEndian.AppendUint32(dst, f.ID)
+			dst = binary.AppendVarint(dst, f.Offset-offset)
+			at, offset = f.At, f.Offset
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(p.stays)+len(p.retired)))
+	at := base
+	stay := func(id uint16, entered int64) {
+		dst = binary.LittleEndian.AppendUint16(dst, id)
+		dst = binary.AppendVarint(dst, at-entered)
+		at = entered
+	}
+	for _, s := range p.stays {
+		stay(g.cohorts[s.cohort].id, s.entered)
+	}
+	for _, s := range p.retired {
+		stay(s.id, s.entered)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(p.Contacts)))
+	for _, c := range p.Contacts {
+		dst = binary.AppendUvarint(dst, uint64(len(c)))
+		dst = append(dst, c...)
+	}
+	return dst
+}
+
+func zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
+
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
+
+// Decode reads a person's state into p, whose memory it uses again; blob is copied
+// from. No bytes at all are somebody new. The state may be of another catalogue:
+// facts that this one does not ask about are dropped, stays in cohorts that it does not have are kept
+// as retired. After an error p must not be used.
+func (g *Program) Decode(key string, blob []byte, p *Person) error {
+	p.Key, p.Version, p.Armed, p.Contacts, p.judged = key, 0, 0, nil, unjudged
+	p.stays, p.retired = p.stays[:0], p.retired[:0]
+	if cap(p.facts) < len(g.patterns) {
+		p.facts = append(p.facts[:cap(p.facts)], make([][]Fact, len(g.patterns)-cap(p.facts))...)
+	}
+	p.facts = p.facts[:len(g.patterns)]
+	for i := range p.facts {
+		p.facts[i] = p.facts[i][:0]
+	}
+	if len(blob) == 0 {
+		return nil
+	}
+	if blob[0] != stateFormat {
+		return fmt.Errorf("%w: format %d, this release reads %d", ErrState, blob[0], stateFormat)
+	}
+	r := reader{rest: blob[1:]}
+	p.Version = int64(r.uvarint())
+	base := int64(0)
+	if v := r.uvarint(); v > 0 {
+		base = unzigzag(v - 1)
+		p.judged = base
+	}
+	switch v := r.uvarint(); v {
+	case 0:
+	case 1:
+		p.Armed = Never
+	default:
+		p.Armed = base + unzigzag(v-2)
+	}
+	g.decodeFacts(&r, p, base)
+	g.decodeStays(&r, p, base)
+	p.decodeContacts(&r)
+	if p.Version < 0 || p.judged == unjudged && len(p.stays)+len(p.retired) > 0 {
+		r.bad = true
+	}
+	if r.bad || len(r.rest) > 0 {
+		return ErrState
+	}
+	return nil
+}
+
+func (g *Program) decodeFacts(r *reader, p *Person, base int64) {
+	offset := int64(0)
+	for n := r.count(9); n > 0 && !r.bad; n-- {
+		id := r.uint16()
+		into, keep := -1, 0
+		for i := range g.patterns {
+			if g.patterns[i].id == id {
+				into, keep = i, g.patterns[i].keep
+			}
+		}
+		if into >= 0 && len(p.facts[into]) > 0 || p.judged == unjudged {
+			r.bad = true
+			return
+		}
+		last := Fact{At: base, ID: math.MaxUint32}
+		first := true
+		count := r.count(6)
+		if count == 0 {
+			r.bad = true
+		}
+		for ; count > 0 && !r.bad; count-- {
+			f := Fact{At: last.At - int64(r.uvarint()), ID: r.uint32()}
+			offset += r.varint()
+			f.Offset = offset
+			if f.At > last.At || !first && !last.newer(f) {
+				r.bad = true
+				return
+			}
+			last, first = f, false
+			if into >= 0 && len(p.facts[into]) < keep {
+				p.facts[into] = append(p.facts[into], f)
+			}
+		}
+	}
+}
+
+func (g *Program) decodeStays(r *reader, p *Person, base int64) {
+	at := base
+	for n := r.count(3); n > 0 && !r.bad; n-- {
+		id := r.uint16()
+		at -= r.varint()
+		i := slices.IndexFunc(g.cohorts, func(c cohort) bool { return c.id == id })
+		switch {
+		case i >= 0 && p.stayOf(i) < 0:
+			p.enter(i, at)
+		case i < 0 && !slices.ContainsFunc(p.retired, func(s retired) bool { return s.id == id }):
+			p.retired = append(p.retired, retired{id: id, entered: at})
+		default:
+			r.bad = true
+		}
+	}
+}
+
+func (p *Person) decodeContacts(r *reader) {
+	n := r.count(2)
+	if n > MaxContacts {
+		r.bad = true
+	}
+	if n == 0 || r.bad {
+		return
+	}
+	// One copy for all: transitions that go out may hold on to it.
+	all := slices.Clone(r.rest)
+	list := make([][]byte, 0, n)
+	for ; n > 0 && !r.bad; n-- {
+		size := r.count(1)
+		if size == 0 {
+			r.bad = true
+			return
+		}
+		from := len(all) - len(r.rest)
+		list = append(list, all[from:from+size:from+size])
+		r.rest = r.rest[size:]
+	}
+	p.Contacts = list
+}
+
+// reader takes numbers off the front; once something was bad, all that follows is zero.
+type reader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 || r.bad {
+		r.bad = true
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *reader) varint() int64 { return unzigzag(r.uvarint()) }
+
+// count reads how many entries follow, of at least size bytes each: a number that
+// the rest cannot hold is bad, so that no more is made than was sent.
+func (r *reader) count(size int) int {
+	v := r.uvarint()
+	if v > uint64(len(r.rest)/size) {
+		r.bad = true
+		return 0
+	}
+	return int(v)
+}
+
+func (r *reader) uint16() uint16 {
+	if len(r.rest) < 2 || r.bad {
+		r.bad = true
+		return 0
+	}
+	v := binary.LittleEndian.Uint16(r.rest)
+	r.rest = r.rest[2:]
+	return v
+}
+
+func (r *reader) uint32() uint32 {
+	if len(r.rest) < 4 || r.bad {
+		r.bad = true
+		return 0
+	}
+	v := binary.LittleEndian.Uint32(r.rest)
+	r.rest = r.rest[4:]
+	return v
+}

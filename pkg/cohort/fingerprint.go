@@ -1,0 +1,106 @@
+package cohort
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// canon writes a Spec in one unambiguous form: every text and list carries its length.
+type canon []byte
+
+func (c *canon) number(n int64) { *c = binary.AppendVarint(*c, n) }
+
+func (c *canon) text(s string) {
+	c.number(int64(len(s)))
+	*c = append(*c, s...)
+}
+
+func (c *canon) texts(list []string) {
+	c.number(int64(len(list)))
+	for _, s := range list {
+		c.text(s)
+	}
+}
+
+// sortedTexts is for lists whose order and repeats mean nothing.
+func (c *canon) sortedTexts(list []string) {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	c.texts(slices.Compact(list))
+}
+
+// fingerprint hashes all that decisions depend on: the patterns in use and the
+// cohorts with their order. Two catalogues with one fingerprint decide alike.
+func fingerprint(s Spec, used []pattern) string {
+	var c canon
+	keys := make([]string, 0, len(used))
+	for _, p := range used {
+		keys = append(keys, p.key)
+	}
+	slices.Sort(keys)
+	c.text("cohortflow catalogue 1")
+	c.texts(keys)
+	for _, key := range keys {
+		i := slices.IndexFunc(s.Events, func(p Pattern) bool { return p.Key == key })
+		p := s.Events[i]
+		c.sortedTexts(p.Names)
+		kinds := defaultKinds
+		if len(p.Kinds) > 0 {
+			kinds = 0
+		}
+		for _, k := range p.Kinds {
+			kinds |= 1 << k
+		}
+		c.number(int64(kinds))
+		c.text(p.Source)
+	}
+	c.number(int64(len(s.Cohorts)))
+	for _, d := range s.Cohorts {
+		c.text(d.Key)
+		for _, n := range []*Condition{d.When, d.Enter, d.Stay} {
+			if n == nil {
+				c.text("")
+				continue
+			}
+			c.condition(n)
+		}
+	}
+	sum := strconv.FormatUint(xxhash.Sum64(c), 16)
+	return "0000000000000000"[len(sum):] + sum
+}
+
+func (c *canon) condition(n *Condition) {
+	switch {
+	case n.Did != nil:
+		c.text("did")
+		c.text(n.Did.Event)
+		c.number(int64(max(n.Did.AtLeast, 1)))
+		c.number(n.Did.Within)
+		c.sortedTexts(n.Did.NoneOf)
+	case n.Silent != nil:
+		c.text("silent")
+		c.text(n.Silent.Event)
+		c.number(n.Silent.For)
+	case n.Quiet != nil:
+		c.text("quiet")
+		c.text(n.Quiet.Event)
+		c.number(n.Quiet.For)
+		c.sortedTexts(n.Quiet.NoneOf)
+	case n.Not != nil:
+		c.text("not")
+		c.condition(n.Not)
+	default:
+		list, word := n.All, "all"
+		if n.All == nil {
+			list, word = n.Any, "any"
+		}
+		c.text(word)
+		c.number(int64(len(list)))
+		for i := range list {
+			c.condition(&list[i])
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package cohort
+
+import "math"
+
+// MaxContacts is how many sealed contacts of a person are kept.
+const MaxContacts = 8
+
+// unjudged is the Person.judged of somebody for whom nothing has been decided yet.
+const unjudged = int64(math.MinInt64)
+
+// Person is the state of one person. Make one with Program.Decode, from no bytes
+// for somebody new; it may be decoded into again and again.
+type Person struct {
+	Key      string
+	Version  int64    // of the last transition; 0 = none yet
+	Armed    int64    // instant at which a deadline is armed for the person: the caller's, kept with the state; 0 = none
+	Contacts [][]byte // sealed, oldest first; neither the list nor its entries are ever changed in place
+
+	judged  int64     // every change up to this instant has been decided, those exactly at it perhaps not
+	facts   [][]Fact  // per pattern, newest first
+	stays   []stay    // by cohort
+	retired []retired // of cohorts that the catalogue no longer has
+}
+
+// stay is one current membership.
+type stay struct {
+	cohort  int
+	entered int64
+}
+
+type retired struct {
+	id      uint16
+	entered int64
+}
+
+// Observation is one event of a person, as far as the core needs it.
+type Observation struct {
+	Patterns   Patterns // from Program.Match; may be empty, where only contacts are told
+	At         int64    // event time; one later than log time is taken as log time
+	Offset     int64    // in the log
+	ID         string   // event id
+	AcceptedAt int64
+	Contacts   [][]byte // sealed contacts that the event tells, deterministic
+}
+
+// Retired tells how many stays stand that belong to no cohort of the catalogue.
+func (p *Person) Retired() int { return len(p.retired) }
+
+// stayOf finds the stay in a cohort. -1 = out.
+func (p *Person) stayOf(cohort int) int {
+	for i := range p.stays {
+		if p.stays[i].cohort == cohort {
+			return i
+		}
+	}
+	return -1
+}
+
+func (p *Person) enter(cohort int, at int64) {
+	i := 0
+	for i < len(p.stays) && p.stays[i].cohort < cohort {
+		i++
+	}
+	p.stays = append(p.stays, stay{})
+	copy(p.stays[i+1:], p.stays[i:])
+	p.stays[i] = stay{cohort: cohort, entered: at}
+}
+
+func (p *Person) exit(cohort int) {
+	if i := p.stayOf(cohort); i >= 0 {
+		p.stays = append(p.stays[:i], p.stays[i+1:]...)
+	}
+}
+
+// nextFact gives the time of the earliest fact later than t in the patterns.
+func (p *Person) nextFact(patterns []int, t int64) int64 {
+	next := Never
+	for _, i := range patterns {
+		if n := laterThan(p.facts[i], t); n > 0 {
+			next = min(next, p.facts[i][n-1].At)
+		}
+	}
+	return next
+}
+
+// latestFact gives the time of the newest fact in the patterns.
+func (p *Person) latestFact(patterns []int) int64 {
+	latest := int64(math.MinInt64)
+	for _, i := range patterns {
+		if len(p.facts[i]) > 0 {
+			latest = max(latest, p.facts[i][0].At)
+		}
+	}
+	return latest
+}
+
+// addContacts takes in what is new. When there are too many, the oldest that this
+// event does not tell goes first.
+func (p *Person) addContacts(told [][]byte) bool {
+	if len(told) > MaxContacts {
+		told = told[len(told)-MaxContacts:]
+	}
+	changed := false
+	for _, c := range told {
+		if len(c) == 0 || contains(p.Contacts, c) {
+			continue
+		}
+		list := make([][]byte, 0, len(p.Contacts)+1)
+		drop := len(p.Contacts) >= MaxContacts
+		for _, old := range p.Contacts {
+			if drop && !contains(told, old) {
+				drop = false
+				continue
+			}
+			list = append(list, old)
+		}
+		p.Contacts = append(list, append([]byte(nil), c...))
+		changed = true
+	}
+	return changed
+}
+
+func contains(list [][]byte, b []byte) bool {
+	for _, x := range list {
+		if string(x) == string(b) {
+			return true
+		}
+	}
+	return false
+}

@@ -2,13 +2,13 @@ package statetest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/cohortflow/cohortflow/pkg/redisstate"
 )
@@ -112,14 +112,22 @@ func manyPeople(t *testing.T, s *redisstate.Store) {
 	wantPeople(t, s, 0, "c2", states)
 }
 
-func wantConflict(t rapid.TB, err error) {
+// check is a test, or one case of a property.
+type check interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
+func wantConflict(t check, err error) {
 	t.Helper()
 	if !errors.Is(err, redisstate.ErrConflict) {
 		t.Fatalf("got error %v, want a conflict", err)
 	}
 }
 
-func mustCommit(t rapid.TB, s *redisstate.Store, partition int32, c redisstate.Commit) {
+func mustCommit(t check, s *redisstate.Store, partition int32, c redisstate.Commit) {
 	t.Helper()
 	if err := s.Commit(t.Context(), partition, c); err != nil {
 		t.Fatal(err)
@@ -149,7 +157,7 @@ func people(keysAndStates ...string) []redisstate.Person {
 	return all
 }
 
-func wantPeople(t rapid.TB, s *redisstate.Store, partition int32, checkpoint string, want map[string]string) {
+func wantPeople(t check, s *redisstate.Store, partition int32, checkpoint string, want map[string]string) {
 	t.Helper()
 	var keys []string
 	for key := range want {
@@ -162,7 +170,7 @@ func wantPeople(t rapid.TB, s *redisstate.Store, partition int32, checkpoint str
 	compare(t, keys, found, blobs, checkpoint, want)
 }
 
-func wantDeadlines(t rapid.TB, s *redisstate.Store, partition int32, checkpoint string, want map[int64]string) {
+func wantDeadlines(t check, s *redisstate.Store, partition int32, checkpoint string, want map[int64]string) {
 	t.Helper()
 	var ids []int64
 	for id := range want {
@@ -175,7 +183,7 @@ func wantDeadlines(t rapid.TB, s *redisstate.Store, partition int32, checkpoint 
 	compare(t, ids, found, entries, checkpoint, want)
 }
 
-func compare[K comparable](t rapid.TB, keys []K, checkpoint []byte, values [][]byte, wantCheckpoint string, want map[K]string) {
+func compare[K comparable](t check, keys []K, checkpoint []byte, values [][]byte, wantCheckpoint string, want map[K]string) {
 	t.Helper()
 	if string(checkpoint) != wantCheckpoint {
 		t.Fatalf("got checkpoint %q, want %q", checkpoint, wantCheckpoint)

@@ -2,6 +2,7 @@ package redisstate
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -56,6 +57,8 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open redis state: %w", err)
 	}
+	// go-redis has one logger for the process and writes plain lines to standard error by itself.
+	redis.SetLogger(libraryLog{log})
 	s := &Store{cfg: cfg, log: log}
 	if strings.Contains(cfg.URL, ",") {
 		s.cluster = redis.NewClusterClient(opt.Cluster())
@@ -63,6 +66,14 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		s.single = redis.NewClient(opt.Simple())
 	}
 	return s, nil
+}
+
+// libraryLog takes what go-redis says about its connections. The calls return the same as errors.
+type libraryLog struct{ log *slog.Logger }
+
+// Printf implements go-redis' logger.
+func (l libraryLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, "redis connection", "detail", fmt.Sprintf(format, v...))
 }
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9:._-]*$`)

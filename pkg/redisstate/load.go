@@ -1,6 +1,7 @@
 package redisstate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,12 +111,12 @@ func (s *Store) read(ctx context.Context, l *layout, expected int, queue func(re
 	err := s.routed(ctx, l, func(node *redis.Client) error {
 		got := &capture{buf: make([]byte, 0, 256+expected)}
 		pipe := node.Pipeline()
-		pipe.Do(ctx, "multi")
+		multi := pipe.Do(ctx, "multi")
 		queue(pipe)
 		_ = pipe.Process(ctx, redis.NewRawWriteToCmd(ctx, got, "exec")) // only queues
 		// The first error is the cause: what is refused while queueing makes EXEC refuse too.
 		if _, err := pipe.Exec(ctx); err != nil {
-			return unsent(err)
+			return unsent(cmp.Or(multi.Err(), err))
 		}
 		a = &answer{rest: got.buf}
 		return nil

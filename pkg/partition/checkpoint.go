@@ -1,0 +1,86 @@
+package partition
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Checkpoint says how far the log of one partition is worked off. It is written
+// in the same atomic write as the people it speaks of.
+type Checkpoint struct {
+	Offset      int64  // next input offset: all below it are in the state, and their transitions are acknowledged
+	Ordinal     int32  // transitions of record Offset that are decided already: a record that passes very many deadlines may be committed half way
+	LogTime     int64  // log time after Offset-1, ms
+	AnchorID    uint64 // hash of the event id of record Offset-1
+	AnchorSum   uint32 // checksum of its key and value
+	Tenure      int64  // number of the tenure that wrote it
+	CatalogueAt int64  // input offset of the catalogue record in force; -1 = the first one in the log is still ahead
+	Catalogue   string // revision of that catalogue
+	Seq         int64  // commits since the rebuild; two checkpoints are never equal bytes
+}
+
+const checkpointFormat = 1
+
+var errCheckpoint = errors.New("checkpoint is damaged or was written by a newer release")
+
+// Append encodes c. The bytes are also what compare-and-set compares.
+func (c Checkpoint) Append(dst []byte) []byte {
+	dst = append(dst, checkpointFormat)
+	dst = binary.AppendVarint(dst, c.Offset)
+	dst = binary.AppendUvarint(dst, uint64(c.Ordinal))
+	dst = binary.AppendVarint(dst, c.LogTime)
+	dst = binary.AppendUvarint(dst, c.AnchorID)
+	dst = binary.AppendUvarint(dst, uint64(c.AnchorSum))
+	dst = binary.AppendVarint(dst, c.Tenure)
+	dst = binary.AppendVarint(dst, c.CatalogueAt)
+	dst = binary.AppendVarint(dst, c.Seq)
+	dst = binary.AppendUvarint(dst, uint64(len(c.Catalogue)))
+	return append(dst, c.Catalogue...)
+}
+
+// DecodeCheckpoint is the inverse of Append. An unknown format is an error: the
+// partition stops, since a newer release wrote it.
+func DecodeCheckpoint(b []byte) (c Checkpoint, err error) {
+	if len(b) == 0 || b[0] != checkpointFormat {
+		return c, errCheckpoint
+	}
+	b = b[1:]
+	signed := func(name string) int64 {
+		v, n := binary.Varint(b)
+		if n <= 0 {
+			err = fmt.Errorf("%w: %s", errCheckpoint, name)
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	unsigned := func(name string) uint64 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 {
+			err = fmt.Errorf("%w: %s", errCheckpoint, name)
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	c.Offset = signed("offset")
+	ordinal := unsigned("ordinal")
+	c.Ordinal = int32(ordinal)
+	c.LogTime = signed("log time")
+	c.AnchorID = unsigned("anchor id")
+	sum := unsigned("anchor sum")
+	c.AnchorSum = uint32(sum)
+	c.Tenure = signed("tenure")
+	c.CatalogueAt = signed("catalogue offset")
+	c.Seq = signed("commit number")
+	n := unsigned("catalogue length")
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if uint64(len(b)) != n || sum > 1<<32-1 || ordinal > 1<<31-1 {
+		return Checkpoint{}, fmt.Errorf("%w: field out of range", errCheckpoint)
+	}
+	c.Catalogue = string(b)
+	return c, nil
+}

@@ -1,0 +1,263 @@
+package partition
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+)
+
+// Config is what a tenure is begun with. Zero values of the numbers take the defaults named.
+type Config struct {
+	Partition     int32
+	Owner         string // name of the process, for the fence record
+	CatalogueText string // the catalogue that this owner wants in force
+	Revision      string // its fingerprint
+	Compile       func(text string) (*cohort.Program, error)
+	Ticks         bool  // append tick records by the wall clock (off where time is data)
+	CommitEvery   int64 // ms between commits when caught up (100)
+	CommitPeople  int   // touched people that make a commit due sooner (4,000)
+	BehindEvery   int64 // ms between commits while behind the log (2,000)
+	BehindPeople  int   // touched people that make a commit due while behind (20,000)
+	MaxTouched    int   // touched, uncommitted people beyond which no record is taken (50,000)
+	Residents     int   // people kept in memory (100,000)
+	Horizon       int64 // ms of deadlines kept in memory ahead of log time (6 h)
+	Progress      int64 // ms between watermarks while there is progress (1,000)
+	Heartbeat     int64 // ms between watermarks while idle (15 min)
+	Budget        int   // records per Step (1,024)
+}
+
+func (c Config) withDefaults() Config {
+	set := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	count := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&c.CommitEvery, 100)
+	count(&c.CommitPeople, 4_000)
+	set(&c.BehindEvery, 2_000)
+	count(&c.BehindPeople, 20_000)
+	count(&c.MaxTouched, 50_000)
+	count(&c.Residents, 100_000)
+	set(&c.Horizon, 6*3_600_000)
+	set(&c.Progress, 1_000)
+	set(&c.Heartbeat, 15*60_000)
+	count(&c.Budget, 1_024)
+	return c
+}
+
+type phase uint8
+
+const (
+	idle phase = iota
+	takingEpoch
+	fencing
+	loading
+	readingBack
+	anchoring
+	cataloguing
+	running
+	ended
+)
+
+// Stats counts what a tenure did; the executor turns it into metrics.
+type Stats struct {
+	Records     int64 // consumed
+	Bad         int64 // consumed, undecodable
+	Skipped     int64 // consumed, no cohort asks about them
+	Transitions int64 // decided and published
+	Repeated    int64 // decided again, stood in the output already
+	Contrary    int64 // decided again otherwise than what stands in the output: an alarm
+	Fired       int64 // deadlines that decided something or were looked at
+	Loads       int64 // people loaded
+	Commits     int64
+	People      int64 // people written by commits
+}
+
+// Machine is one tenure. It is used by one goroutine.
+type Machine struct {
+	cfg     Config
+	phase   phase
+	now     int64 // owner's wall clock as last told
+	effects []Effect
+
+	// identity of the tenure
+	producer Producer
+	tenure   int64
+	fences   [outputs]int64
+	waitFor  int // answers outstanding in this phase
+
+	// position in the log
+	program     *cohort.Program
+	catalogueAt int64
+	offset      int64 // of the next record to take
+	ordinal     int32 // transitions decided for that record so far
+	logTime     int64
+	end         int64 // offset of the log's end, as last fetched
+	next        int64 // offset after the last queued record
+	lastOffset  int64 // of the last record taken, or before the checkpoint when none was
+	queue       [][]Record
+	head        int
+	last        Record // last record taken, for the anchor
+	taken       bool   // last is set
+
+	// people and deadlines
+	people      people
+	dirty       []*resident
+	timers      timers
+	loadedUntil int64   // deadlines before it are in timers
+	arms        []timer // armed since the last freeze
+	stored      map[int64]struct{}
+	waiting     Effect // load outstanding
+	retry       Effect // effect that surely had no effect, to be asked for again
+	retryAt     int64
+
+	// outputs
+	decisions cohort.Decisions
+	published [outputs]int64 // publish numbers given out
+	acked     [outputs]int64
+	highWater [outputs]cohort.ID
+	standing  map[cohort.ID]uint64 // digests of transitions that stand in the output
+	marked    [outputs]int64       // wall time of the last watermark
+	markedAt  [outputs]int64       // offset it told
+
+	// checkpoint
+	expect     []byte
+	checkpoint Checkpoint
+	commit     *freeze
+	frozenAt   int64 // wall time of the last freeze
+	tick       int64 // stamp of a tick that is on its way
+	tickSent   int64
+	appending  bool // a catalogue record is on its way
+	stopping   bool
+
+	Stats Stats
+}
+
+// New makes a machine; its first input is Begin.
+func New(cfg Config) *Machine {
+	cfg = cfg.withDefaults()
+	return &Machine{
+		cfg: cfg, people: newPeople(cfg.Residents), stored: make(map[int64]struct{}),
+		highWater: [outputs]cohort.ID{{Offset: -1}, {Offset: -1}}, catalogueAt: -1,
+	}
+}
+
+// Step takes one input and returns what is to be done, in this order. The slice
+// and what it refers to are valid until the next Step.
+func (m *Machine) Step(in Input) []Effect {
+	clear(m.effects)
+	m.effects = m.effects[:0]
+	m.decisions.Reset()
+	if m.phase == ended {
+		return nil
+	}
+	switch in := in.(type) {
+	case Begin:
+		m.now = in.Now
+		m.phase = takingEpoch
+		m.do(TakeEpoch{})
+	case EpochTaken, TailPeeked, FenceWritten, CheckpointLoaded, TailRead, AnchorRead, CatalogueRead:
+		m.start(in)
+	case CatalogueAppended:
+		m.catalogueAppended()
+	case Fetched:
+		m.fetched(in)
+	case PeopleLoaded:
+		m.peopleLoaded(in)
+	case DeadlinesLoaded:
+		m.deadlinesLoaded(in)
+	case Acked:
+		m.acked[in.Output] = max(m.acked[in.Output], in.Seq)
+		m.sendCommit()
+	case Committed:
+		m.committed()
+	case TickAppended:
+	case Failed:
+		m.failed(in)
+	case Wake:
+		m.now = in.Now
+		m.wake()
+	case Continue:
+		m.now = in.Now
+	case Stop:
+		m.now = in.Now
+		m.stopping = true
+	}
+	if m.phase == running {
+		m.run()
+		m.flush()
+		m.maybeFreeze()
+		m.finish()
+	}
+	return m.effects
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+func (m *Machine) finalEnd(class Failure, format string, args ...any) {
+	m.phase = ended
+	m.do(End{Class: class, Reason: fmt.Sprintf(format, args...), Final: true})
+}
+
+func (m *Machine) endTenure(class Failure, format string, args ...any) {
+	m.phase = ended
+	m.do(End{Class: class, Reason: fmt.Sprintf(format, args...)})
+}
+
+// Running says whether the tenure takes records.
+func (m *Machine) Running() bool { return m.phase == running }
+
+// Ready says whether Continue would find something to do at once.
+func (m *Machine) Ready() bool {
+	return m.phase == running && m.waiting == nil && m.retry == nil && !m.stopping && m.queued() && !m.full()
+}
+
+// Backlog is the number of records queued; the executor stops fetching above its bound.
+func (m *Machine) Backlog() int {
+	n := -m.head
+	for _, b := range m.queue {
+		n += len(b)
+	}
+	return n
+}
+
+// Position returns the offset of the next record to take, log time, and the
+// offset below which everything is committed.
+func (m *Machine) Position() (offset, logTime, committed int64) {
+	return m.offset, m.logTime, m.checkpoint.Offset
+}
+
+// CaughtUp says that every record that was there at the last fetch is worked off.
+func (m *Machine) CaughtUp() bool { return m.phase == running && m.offset >= m.end && !m.queued() }
+
+// NextWake is the wall time at which Wake should be given next.
+func (m *Machine) NextWake() int64 {
+	at := int64(math.MaxInt64)
+	if m.phase != running {
+		return at
+	}
+	if m.retry != nil {
+		at = min(at, m.retryAt)
+	}
+	if m.commit == nil && m.progressed() {
+		at = min(at, m.frozenAt+m.cfg.CommitEvery)
+	}
+	if m.cfg.Ticks && m.CaughtUp() {
+		if m.tick != 0 {
+			at = min(at, m.tickSent+tickPatience)
+		} else if len(m.timers) > 0 {
+			at = min(at, m.timers[0].at+1)
+		}
+		at = min(at, m.loadedUntil-loadAhead)
+	}
+	if m.offset > m.markedAt[Transitions] {
+		at = min(at, m.marked[Transitions]+m.cfg.Progress)
+	}
+	return min(at, m.marked[Transitions]+m.cfg.Heartbeat, m.marked[Profiles]+m.cfg.Heartbeat)
+}

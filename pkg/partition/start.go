@@ -1,0 +1,182 @@
+package partition
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+)
+
+// start walks the phases before the first record: fence, load, read back, anchor.
+func (m *Machine) start(in Input) {
+	switch in := in.(type) {
+	case EpochTaken:
+		if m.phase != takingEpoch {
+			return
+		}
+		m.producer = Producer{ID: in.ProducerID, Epoch: in.Epoch}
+		m.phase, m.waitFor = fencing, int(outputs)
+		for o := range outputs {
+			m.do(PeekTail{Output: o})
+		}
+	case TailPeeked:
+		m.tailPeeked(in)
+	case FenceWritten:
+		m.fences[in.Output] = in.Offset
+		if m.waitFor--; m.waitFor == 0 {
+			// Both fences stand: nothing of an earlier epoch can follow them, so what is
+			// loaded and read from here on is final as far as earlier owners go.
+			m.phase = loading
+			m.do(LoadCheckpoint{})
+		}
+	case CheckpointLoaded:
+		m.checkpointLoaded(in)
+	case TailRead:
+		m.highWater[in.Output] = in.Last
+		if in.Output == Transitions {
+			m.standing = in.Published
+		}
+		if m.waitFor--; m.waitFor == 0 {
+			m.phase = anchoring
+			at := int64(-1)
+			if m.expect != nil && m.checkpoint.Offset > 0 {
+				at = m.checkpoint.Offset - 1
+			}
+			m.do(ReadAnchor{Offset: at})
+		}
+	case AnchorRead:
+		m.anchorRead(in)
+	case CatalogueRead:
+		m.catalogueRead(in)
+	}
+}
+
+func (m *Machine) tailPeeked(in TailPeeked) {
+	m.tenure = max(m.tenure, in.Tenure)
+	w := WriteFence{Output: in.Output, Record: cohort.Watermark{
+		Partition: m.cfg.Partition, Last: in.Last, Epoch: m.producer.Epoch,
+		Tenure: m.tenure + 1, Owner: m.cfg.Owner, At: m.now,
+	}}
+	if !in.Empty && in.ProducerID >= 0 {
+		w.Previous = &Producer{ID: in.ProducerID, Epoch: in.Epoch}
+	}
+	m.do(w)
+}
+
+func (m *Machine) checkpointLoaded(in CheckpointLoaded) {
+	m.expect = bytes.Clone(in.Bytes)
+	m.checkpoint = Checkpoint{CatalogueAt: -1}
+	if in.Bytes != nil {
+		c, err := DecodeCheckpoint(in.Bytes)
+		if err != nil {
+			m.finalEnd(Damaged, "checkpoint of partition %d: %v", m.cfg.Partition, err)
+			return
+		}
+		m.checkpoint = c
+	} else {
+		// Nothing is known: whatever else the store has of the partition is of no known
+		// offset and goes. A crash here leaves an empty store, which is where we are.
+		m.do(ResetStore{})
+	}
+	m.tenure = max(m.tenure, m.checkpoint.Tenure) + 1
+	m.phase, m.waitFor = readingBack, int(outputs)
+	for o := range outputs {
+		m.do(ReadTail{Output: o, Below: m.fences[o], From: m.checkpoint.Offset})
+	}
+}
+
+func (m *Machine) anchorRead(in AnchorRead) {
+	c := m.checkpoint
+	switch {
+	case m.expect == nil && in.Start > 0:
+		m.finalEnd(Lost, "partition %d has to be rebuilt, but its log begins at offset %d, not 0: "+
+			"restore the state store, or start the flow afresh on new topics", m.cfg.Partition, in.Start)
+		return
+	case c.Offset > in.End:
+		m.finalEnd(Lost, "checkpoint of partition %d is at offset %d but the log ends at %d: "+
+			"the log was truncated or created again", m.cfg.Partition, c.Offset, in.End)
+		return
+	case m.expect != nil && c.Offset > 0 && !in.Found:
+		m.finalEnd(Lost, "record %d of partition %d, the last one consumed, is no longer in the log (it begins at %d): "+
+			"retention has passed the checkpoint; raise retention, then reset the partition's state", c.Offset-1, m.cfg.Partition, in.Start)
+		return
+	case m.expect != nil && c.Offset > 0 && (in.ID != c.AnchorID || in.Sum != c.AnchorSum):
+		m.finalEnd(Lost, "record %d of partition %d is another one than the record that was consumed: "+
+			"the log was truncated and has grown again, or the topic was created again", c.Offset-1, m.cfg.Partition)
+		return
+	}
+	m.offset, m.ordinal, m.logTime = c.Offset, c.Ordinal, c.LogTime
+	m.next, m.end, m.lastOffset = c.Offset, in.End, c.Offset-1
+	m.phase = cataloguing
+	if c.CatalogueAt >= 0 {
+		m.do(ReadCatalogue{Offset: c.CatalogueAt})
+		return
+	}
+	m.do(FindCatalogue{Offset: in.Start})
+}
+
+// catalogueRead puts the log's catalogue in force. A log that has none yet gets
+// ours; the first one in the log also holds for the records before it, which is
+// still a function of the log alone.
+func (m *Machine) catalogueRead(in CatalogueRead) {
+	if in.Offset < 0 {
+		m.appending = true
+		m.do(AppendCatalogue{Stamp: m.stamp()})
+		return
+	}
+	program, err := m.cfg.Compile(in.Text)
+	if err != nil {
+		m.finalEnd(Damaged, "catalogue at offset %d of partition %d: %v", in.Offset, m.cfg.Partition, err)
+		return
+	}
+	m.program, m.catalogueAt = program, in.Offset
+	m.loadedUntil = math.MinInt64
+	if m.expect != nil {
+		m.loadedUntil = bucketOf(m.logTime) * bucketWidth
+	}
+	m.phase, m.frozenAt = running, m.now
+	for o := range outputs {
+		m.marked[o], m.markedAt[o] = m.now, m.offset
+	}
+	m.do(StartFetch{Offset: m.offset})
+}
+
+func (m *Machine) catalogueAppended() {
+	m.appending = false
+	if m.phase == cataloguing {
+		m.do(FindCatalogue{Offset: 0})
+	}
+}
+
+// stamp is the stamp of a record that the owner appends itself: the wall clock
+// where ticks are on, else none, so that time stays data.
+func (m *Machine) stamp() int64 {
+	if m.cfg.Ticks {
+		return m.now
+	}
+	return 0
+}
+
+// switchProgram puts another catalogue in force at a record of the log. People in
+// memory are carried over by their stored form, just as those in the store are.
+func (m *Machine) switchProgram(r *Record) {
+	text := r.Event.Properties.Nested["catalogue"]
+	m.catalogueAt = r.Offset
+	if r.Event.Name == m.program.Revision() {
+		return
+	}
+	program, err := m.cfg.Compile(text)
+	if err != nil {
+		m.finalEnd(Damaged, "catalogue at offset %d of partition %d: %v", r.Offset, m.cfg.Partition, err)
+		return
+	}
+	var blob []byte
+	for _, p := range m.people.ring {
+		blob = m.program.Append(blob[:0], &p.person)
+		if err := program.Decode(p.person.Key, bytes.Clone(blob), &p.person); err != nil {
+			m.finalEnd(Damaged, "person under a new catalogue in partition %d: %v", m.cfg.Partition, err)
+			return
+		}
+	}
+	m.program = program
+}

@@ -1,0 +1,120 @@
+package partition
+
+import (
+	"errors"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+)
+
+const (
+	tickPatience = 1_000   // ms after which a tick that has not come back is sent again
+	loadAhead    = 300_000 // ms before the horizon at which the next deadlines are loaded
+)
+
+// wake does what is due by the owner's clock: nothing of it decides about a person.
+func (m *Machine) wake() {
+	if m.phase == cataloguing && m.retry != nil || m.phase == running {
+		m.again()
+	}
+	if m.phase != running {
+		return
+	}
+	m.mark()
+	if m.cfg.Ticks && m.CaughtUp() && m.waiting == nil && !m.stopping {
+		m.tickIfDue()
+	}
+	if m.program.Revision() != m.cfg.Revision && m.CaughtUp() && !m.appending && !m.stopping {
+		m.appending = true
+		m.do(AppendCatalogue{Stamp: m.stamp()})
+	}
+}
+
+// tickIfDue moves log time on when a deadline is past by the wall clock and no
+// event has done so. It is never early: an owner that is behind does not tick.
+func (m *Machine) tickIfDue() {
+	if m.tick != 0 && m.now-m.tickSent < tickPatience {
+		return
+	}
+	due := len(m.timers) > 0 && m.timers[0].at < m.now
+	if m.now+loadAhead > m.loadedUntil && m.loadedUntil > m.logTime {
+		m.loadBuckets(m.now + loadAhead)
+		return
+	}
+	if due && m.now > m.logTime {
+		m.tick, m.tickSent = m.now, m.now
+		m.do(AppendTick{Stamp: m.now})
+	}
+}
+
+// mark writes watermarks: often while there is progress, seldom while there is none
+// (the broker must not forget the epoch of a living owner).
+func (m *Machine) mark() {
+	for o := range outputs {
+		processed := m.offset
+		if o == Profiles {
+			processed = m.checkpoint.Offset
+		}
+		since := m.now - m.marked[o]
+		if since < m.cfg.Progress || processed == m.markedAt[o] && since < m.cfg.Heartbeat {
+			continue
+		}
+		m.marked[o], m.markedAt[o] = m.now, processed
+		m.published[o]++
+		m.do(PublishWatermark{Output: o, Seq: m.published[o], Record: cohort.Watermark{
+			Partition: m.cfg.Partition, Processed: processed, LogTime: m.logTime, Last: m.highWater[o],
+			Epoch: m.producer.Epoch, Tenure: m.tenure, Owner: m.cfg.Owner, At: m.now,
+		}})
+	}
+}
+
+// again repeats an effect that surely had no effect.
+func (m *Machine) again() {
+	if m.retry == nil || m.now < m.retryAt {
+		return
+	}
+	e := m.retry
+	m.retry = nil
+	m.do(e)
+}
+
+// failed judges an effect that did not work. Only what surely had no effect is asked
+// for again; any other outcome ends the tenure.
+func (m *Machine) failed(in Failed) {
+	err := in.Err
+	if err == nil {
+		err = errors.New("unknown")
+	}
+	switch in.Effect.(type) {
+	case AppendTick:
+		// It may or may not come back; a tick is harmless twice.
+		return
+	case AppendCatalogue:
+		m.appending = false
+		if m.phase == cataloguing {
+			m.retry, m.retryAt = in.Effect, m.now+retryEvery
+		}
+		return
+	case LoadPeople, LoadDeadlines, Commit:
+		if in.Class == NotSent {
+			m.retry, m.retryAt = in.Effect, m.now+retryEvery
+			return
+		}
+	}
+	if in.Class == Lost {
+		m.finalEnd(in.Class, "%v", err)
+		return
+	}
+	m.endTenure(in.Class, "%T: %v", in.Effect, err)
+}
+
+// finish ends the tenure in good order once everything taken is committed.
+func (m *Machine) finish() {
+	if !m.stopping || m.phase != running || m.commit != nil || m.ordinal != 0 {
+		return
+	}
+	if m.progressed() {
+		return // maybeFreeze has just been refused by a load under way; it comes again
+	}
+	m.phase = ended
+	m.do(End{Reason: "stopped in good order"})
+}

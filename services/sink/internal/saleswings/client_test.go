@@ -185,6 +185,10 @@ func TestSend_TellsUnsentFromUnknown(t *testing.T) {
 		t.Fatalf("got %v, want delivered", got)
 	}
 	server.Close()
+	// A fresh client: on a kept connection it would be open whether the request went out.
+	if c, err = newClient(ClientConfig{URL: url, APIKey: testKey, AllowPrivate: true}); err != nil {
+		t.Fatal(err)
+	}
 	if got := verdicts(c.send(t.Context(), kindTrack, []Activity{testActivity("0-1-0")})); got[0] != verdictRetry {
 		t.Errorf("closed port: got %v, want retry", got)
 	}

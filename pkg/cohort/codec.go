@@ -17,7 +17,7 @@ var ErrState = errors.New("state of a person is damaged or was written by a newe
 // Layout, all numbers varints, times as distances so that they are short:
 //
 //	format | version | judged+1, 0 = none | armed: 0 none, 1 never, else 2 + distance from judged
-//	patterns | each: id (2 bytes) | facts | each: time before the one before it | hash (4 bytes) | offset, distance
+//	patterns | each: id (2 bytes) | facts | each: time before the one before it | hash (3 bytes) | offset, distance
 //	stays    | each: cohort id (2 bytes) | entered, distance
 //	contacts | each: length | bytes
 //
@@ -59,7 +59,7 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 		at := base
 		for _, f := range facts {
 			dst = binary.AppendUvarint(dst, uint64(at-f.At))
-			dst = binary.LittleEndian.AppendUint32(dst, f.ID)
+			dst = append(dst, byte(f.ID), byte(f.ID>>8), byte(f.ID>>16))
 			dst = binary.AppendVarint(dst, f.Offset-offset)
 			at, offset = f.At, f.Offset
 		}
@@ -137,7 +137,7 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 
 func (g *Program) decodeFacts(r *reader, p *Person, base int64) {
 	offset := int64(0)
-	for n := r.count(9); n > 0 && !r.bad; n-- {
+	for n := r.count(8); n > 0 && !r.bad; n-- {
 		id := r.uint16()
 		into, keep := -1, 0
 		for i := range g.patterns {
@@ -151,12 +151,12 @@ func (g *Program) decodeFacts(r *reader, p *Person, base int64) {
 		}
 		last := Fact{At: base, ID: math.MaxUint32}
 		first := true
-		count := r.count(6)
+		count := r.count(5)
 		if count == 0 {
 			r.bad = true
 		}
 		for ; count > 0 && !r.bad; count-- {
-			f := Fact{At: last.At - int64(r.uvarint()), ID: r.uint32()}
+			f := Fact{At: last.At - int64(r.uvarint()), ID: r.hash()}
 			offset += r.varint()
 			f.Offset = offset
 			if f.At > last.At || !first && !last.newer(f) {
@@ -251,12 +251,12 @@ func (r *reader) uint16() uint16 {
 	return v
 }
 
-func (r *reader) uint32() uint32 {
-	if len(r.rest) < 4 || r.bad {
+func (r *reader) hash() uint32 {
+	if len(r.rest) < 3 || r.bad {
 		r.bad = true
 		return 0
 	}
-	v := binary.LittleEndian.Uint32(r.rest)
-	r.rest = r.rest[4:]
+	v := uint32(r.rest[0]) | uint32(r.rest[1])<<8 | uint32(r.rest[2])<<16
+	r.rest = r.rest[3:]
 	return v
 }

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"slices"
 	"strconv"
-	"testing"
 
 	"github.com/cohortflow/cohortflow/pkg/event"
 )
@@ -63,7 +62,14 @@ func sevenSpec(settle, h2, h24, d3, d7, d60 int64) Spec {
 
 func standard() Spec { return sevenSpec(30*minute, 2*hour, day, 3*day, 7*day, 60*day) }
 
-func compile(t testing.TB, s Spec) *Program {
+// failer is what tests, fuzz targets and properties have in common.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func compile(t failer, s Spec) *Program {
 	t.Helper()
 	g, err := Compile(s)
 	if err != nil {
@@ -96,7 +102,7 @@ func (h *timers) Pop() any {
 // has passed in the order of (instant, key), then the event; one armed deadline
 // per person, armed anew only if it is earlier.
 type fold struct {
-	t       testing.TB
+	t       failer
 	program *Program
 	people  map[string]*Person
 	timers  timers
@@ -107,7 +113,7 @@ type fold struct {
 	recode  bool // encode and decode the person at every touch
 }
 
-func newFold(t testing.TB, g *Program) *fold {
+func newFold(t failer, g *Program) *fold {
 	return &fold{t: t, program: g, people: map[string]*Person{}, logTime: unjudged}
 }
 

@@ -1,0 +1,205 @@
+package cohort
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+type step struct {
+	role   string
+	id     string
+	at     int64 // minutes
+	logged int64 // minutes
+}
+
+func told(all []Transition) (lines []string) {
+	for _, d := range all {
+		op := "exit"
+		if d.Op == OpEnter {
+			op = "enter"
+		}
+		line := fmt.Sprintf("%s %s @%d %s by %q", op, d.Cohort, d.EffectiveAt/minute, d.Reason, d.SourceID)
+		for _, e := range d.Evidence {
+			line += fmt.Sprintf(" %d", e.Offset)
+		}
+		if d.Elapsed {
+			line += " elapsed"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Minutes from zero; only the 2 h cart abandoner, the purchaser and the intent cohort are asked.
+func TestApply_Lateness(t *testing.T) {
+	s := standard()
+	s.Cohorts = []Definition{s.Cohorts[0], s.Cohorts[3], s.Cohorts[4]}
+	for _, c := range []struct {
+		name  string
+		steps []step
+		until int64
+		want  []string
+	}{
+		{
+			name:  "an event some seconds late is told at its own instant",
+			steps: []step{{"order", "o", 100, 101}},
+			want:  []string{`enter recent_purchaser_7d @100 event by "o" 0`},
+		},
+		{
+			name:  "a pause that passed before the event was read is told at its end",
+			steps: []step{{"cart", "c", 100, 140}},
+			want:  []string{`enter cart_abandoner_2h @130 window_ended by "c" 0`},
+		},
+		{
+			name:  "a pause that ends at log time itself is over",
+			steps: []step{{"cart", "c", 100, 130}},
+			want:  []string{`enter cart_abandoner_2h @130 window_ended by "c" 0`},
+		},
+		{
+			name:  "a stay that is wholly over by log time is not told",
+			steps: []step{{"cart", "c", 100, 220}},
+		},
+		{
+			name:  "a jump of log time works deadlines off at their own instants",
+			steps: []step{{"cart", "c", 100, 100}},
+			until: 1000,
+			want: []string{
+				`enter cart_abandoner_2h @130 window_ended by "" 0 elapsed`,
+				`exit cart_abandoner_2h @220 window_ended by "" 0`,
+			},
+		},
+		{
+			name:  "an old order exits at its own instant",
+			steps: []step{{"cart", "c", 100, 100}, {"order", "o", 150, 155}},
+			want: []string{
+				`enter cart_abandoner_2h @130 window_ended by "" 0`,
+				`exit cart_abandoner_2h @150 event by "o" 1`,
+				`enter recent_purchaser_7d @150 event by "o" 1`,
+			},
+		},
+		{
+			name:  "an order that is older than the stay it forbids takes it back, to no length",
+			steps: []step{{"cart", "c", 100, 100}, {"order", "o", 110, 155}},
+			want: []string{
+				`enter cart_abandoner_2h @130 window_ended by "" 0`,
+				`exit cart_abandoner_2h @130 event by "o" 1`,
+				`enter recent_purchaser_7d @110 event by "o" 1`,
+			},
+		},
+		{
+			name: "an order older than an add that newer adds have pushed out of the facts leaves the stay alone",
+			steps: []step{
+				{"cart", "c1", 100, 100}, {"cart", "c2", 140, 140}, {"order", "o", 90, 150},
+			},
+			want: []string{
+				`enter cart_abandoner_2h @130 window_ended by "" 0`,
+				`enter recent_purchaser_7d @90 event by "o" 2`,
+			},
+		},
+		{
+			name: "the third of three views comes late: entry at the newest, evidence oldest first",
+			steps: []step{
+				{"view", "a", 10, 10}, {"view", "b", 20, 20}, {"view", "c", 15, 21},
+			},
+			want: []string{`enter high_intent_24h @20 event by "c" 0 2 1`},
+		},
+		{
+			name: "a redelivery, and an event older than what is kept, decide nothing",
+			steps: []step{
+				{"order", "o", 10, 10}, {"order", "o", 10, 11}, {"order", "older", 9, 12},
+			},
+			want: []string{`enter recent_purchaser_7d @10 event by "o" 0`},
+		},
+		{
+			name:  "a week-old order enters nobody",
+			steps: []step{{"order", "o", 0, 7 * 24 * 60}},
+		},
+		{
+			name:  "an event time ahead of log time is taken as log time",
+			steps: []step{{"order", "o", 500, 100}},
+			want:  []string{`enter recent_purchaser_7d @100 event by "o" 0`},
+		},
+		{
+			name: "views of one instant with different ids are several, and an order of the same instant wipes them",
+			steps: []step{
+				{"view", "a", 10, 10}, {"view", "b", 10, 10}, {"view", "c", 10, 10}, {"order", "o", 10, 10},
+			},
+			want: []string{
+				`enter high_intent_24h @10 event by "c" 0 1 2`,
+				`enter recent_purchaser_7d @10 event by "o" 3`,
+				`exit high_intent_24h @10 event by "o" 3`,
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFold(t, compile(t, s))
+			for _, s := range c.steps {
+				f.event("p", s.role, s.id, s.at*minute, s.logged*minute)
+			}
+			f.advance(max(f.logTime, c.until*minute))
+			got := told(f.all)
+			slices.Sort(c.want)
+			sorted := slices.Clone(got)
+			slices.Sort(sorted)
+			if !slices.Equal(sorted, c.want) {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+			checkStream(t, f.all)
+		})
+	}
+}
+
+// A deadline that falls on the instant of an event which does not concern it is
+// judged when log time is past that instant, not before.
+func TestNextDeadline_StaysOpenAtTheInstantOfAnEvent(t *testing.T) {
+	f := newFold(t, compile(t, standard()))
+	f.event("p", "cart", "c", 100*minute, 100*minute)
+	f.event("p", "view", "v", 130*minute, 130*minute)
+	if got := f.program.NextDeadline(f.people["p"]); got != 130*minute {
+		t.Errorf("next deadline is at %d, want 130", got/minute)
+	}
+	f.event("p", "cart", "c2", 130*minute, 130*minute)
+	if len(f.all) != 0 {
+		t.Errorf("an add at the end of the pause did not start it anew: %v", told(f.all))
+	}
+	if got := f.program.NextDeadline(f.people["p"]); got != 160*minute {
+		t.Errorf("next deadline is at %d, want 160", got/minute)
+	}
+}
+
+func TestApply_KeepsTheNewestContacts(t *testing.T) {
+	g := compile(t, standard())
+	var p Person
+	if err := g.Decode("p", nil, &p); err != nil {
+		t.Fatal(err)
+	}
+	var out Decisions
+	tell := func(contacts ...string) bool {
+		o := Observation{}
+		for _, c := range contacts {
+			o.Contacts = append(o.Contacts, []byte(c))
+		}
+		return g.Apply(&p, &o, 1, &out)
+	}
+	if !tell("mail", "phone") || tell("phone", "mail") || tell() {
+		t.Error("only new contacts change a person")
+	}
+	before := p.Contacts
+	for i := range MaxContacts {
+		tell("phone", id(i))
+	}
+	if string(before[0]) != "mail" || string(before[1]) != "phone" || len(before) != 2 {
+		t.Errorf("a list that was handed out changed: %q", before)
+	}
+	var got []string
+	for _, c := range p.Contacts {
+		got = append(got, string(c))
+	}
+	if want := []string{"phone", "e1", "e2", "e3", "e4", "e5", "e6", "e7"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if g.NextDeadline(&p) != Never {
+		t.Error("somebody without facts has a deadline")
+	}
+}

@@ -37,7 +37,7 @@ func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions
 	if !moved {
 		return changed
 	}
-	p.judged = max(p.judged, logTime)
+	p.judged, p.nextKnown = max(p.judged, logTime), false
 	for word, set := range due[:g.words] {
 		for ; set != 0; set &= set - 1 {
 			g.settle(p, word*64+bits.TrailingZeros64(set), fact.At, logTime, o, out)
@@ -107,7 +107,7 @@ func (g *Program) Fire(p *Person, at, logTime int64, out *Decisions) bool {
 		changed = true
 	}
 	if changed {
-		p.judged = at
+		p.judged, p.nextKnown = at, false
 	}
 	return changed
 }
@@ -145,6 +145,9 @@ func (g *Program) NextDeadline(p *Person) int64 {
 	if p.judged == unjudged {
 		return Never
 	}
+	if p.nextKnown {
+		return p.next
+	}
 	next, s := Never, 0
 	for i := range g.cohorts {
 		is := s < len(p.stays) && p.stays[s].cohort == i
@@ -153,6 +156,7 @@ func (g *Program) NextDeadline(p *Person) int64 {
 		}
 		next = min(next, g.turnsAt(p, i, is, p.judged))
 	}
+	p.next, p.nextKnown = next, true
 	return next
 }
 

@@ -94,7 +94,7 @@ func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 // facts that this one does not ask about are dropped, stays in cohorts that it does not have are kept
 // as retired. After an error p must not be used.
 func (g *Program) Decode(key string, blob []byte, p *Person) error {
-	p.Key, p.Version, p.Armed, p.Contacts, p.judged = key, 0, 0, nil, unjudged
+	p.Key, p.Version, p.Armed, p.Contacts, p.judged, p.nextKnown = key, 0, 0, nil, unjudged, false
 	p.stays, p.retired = p.stays[:0], p.retired[:0]
 	if cap(p.facts) < len(g.patterns) {
 		p.facts = append(p.facts[:cap(p.facts)], make([][]Fact, len(g.patterns)-cap(p.facts))...)

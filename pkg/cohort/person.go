@@ -20,6 +20,9 @@ type Person struct {
 	facts   [][]Fact  // per pattern, newest first
 	stays   []stay    // by cohort
 	retired []retired // of cohorts that the catalogue no longer has
+
+	next      int64 // result of NextDeadline, until something is decided or a fact moves
+	nextKnown bool
 }
 
 // stay is one current membership.

@@ -8,29 +8,41 @@ import { PipelinesClient, TrackClient } from 'customerio-node';
 import { ulid } from './events.mjs';
 
 // The two batch clients share a constructor and an event vocabulary. A full
-// batch leaves by itself; only closing sends the rest in both. Waiting for every
-// callback before the next batch keeps a retried batch ahead of its successors.
+// batch leaves by itself; only closing sends the rest in both. Both emit one
+// event for each call once its fate is known (a callback would come 300 ms late);
+// waiting for all of them keeps a retried batch ahead of its successors.
 function batching(Analytics, settings) {
   const analytics = new Analytics({ flushInterval: 500, ...settings });
   const errors = [];
-  analytics.on('error', (err) => errors.push(err));
-
-  const call = (item) =>
-    new Promise((resolve) => {
-      const done = (err) => resolve(err ? 1 : 0);
-      const common = { userId: item.userId, timestamp: item.time, messageId: item.id };
-      if (item.email) {
-        analytics.identify({ ...common, traits: { email: item.email } }, done);
-      } else {
-        analytics.track({ ...common, event: item.name, properties: item.properties }, done);
-      }
-    });
+  let open = 0;
+  let wake = () => {};
+  const settled = () => {
+    open--;
+    if (open === 0) wake();
+  };
+  analytics.on('track', settled);
+  analytics.on('identify', settled);
+  analytics.on('error', (err) => {
+    errors.push(err);
+    settled();
+  });
 
   return {
     async send(items, last) {
-      const pending = items.map(call);
+      const before = errors.length;
+      open = items.length;
+      const answered = new Promise((resolve) => (wake = resolve));
+      for (const item of items) {
+        const common = { userId: item.userId, timestamp: item.time, messageId: item.id };
+        if (item.email) {
+          analytics.identify({ ...common, traits: { email: item.email } });
+        } else {
+          analytics.track({ ...common, event: item.name, properties: item.properties });
+        }
+      }
       if (last) await analytics.closeAndFlush();
-      return (await Promise.all(pending)).reduce((a, b) => a + b, 0);
+      await answered;
+      return errors.length - before;
     },
     report: () => errors.slice(0, 3).map((err) => `${err.code ?? err.name}: ${err.reason?.message ?? err.message ?? ''}`),
   };

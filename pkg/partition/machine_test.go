@@ -1,0 +1,150 @@
+package partition
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+)
+
+// settle runs one healthy owner until everything is worked off, committed and due
+// deadlines have fired.
+func (w *world) settle(t *testing.T) *owner {
+	t.Helper()
+	w.faults = false
+	o := w.begin()
+	for range 200_000 {
+		o.turn()
+		if o.dead {
+			t.Fatalf("the healthy owner ended: %+v", o.final)
+		}
+		if o.m.CaughtUp() && o.position == int64(len(w.log)) && len(o.later) == 0 && !o.m.progressed() && o.m.commit == nil {
+			return o
+		}
+	}
+	t.Fatal("the healthy owner does not come to rest")
+	return nil
+}
+
+func (w *world) judge(t *testing.T, seed uint64) {
+	t.Helper()
+	var got []cohort.Transition
+	for _, x := range w.outputs[Transitions].records {
+		if x.tr != nil {
+			got = append(got, *x.tr)
+		}
+	}
+	want := w.fold()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("seed %d: transitions differ from the fold of the log (-want +got):\n%s", seed, diff)
+	}
+	versions := map[string]int64{}
+	members := map[string]map[string]bool{}
+	for _, tr := range got {
+		if tr.Version != versions[tr.Person]+1 {
+			t.Fatalf("seed %d: %s goes from version %d to %d", seed, tr.Person, versions[tr.Person], tr.Version)
+		}
+		versions[tr.Person] = tr.Version
+		if members[tr.Person] == nil {
+			members[tr.Person] = map[string]bool{}
+		}
+		members[tr.Person][tr.Cohort] = tr.Op == cohort.OpEnter
+	}
+	newest := map[string]cohort.Profile{}
+	for _, x := range w.outputs[Profiles].records {
+		if x.profile != nil {
+			newest[x.profile.Person] = *x.profile
+		}
+	}
+	for person, version := range versions {
+		p := newest[person]
+		if p.Version != version {
+			t.Fatalf("seed %d: the state topic has %s at version %d, the log of transitions at %d", seed, person, p.Version, version)
+		}
+		in := map[string]bool{}
+		for _, m := range p.Memberships {
+			in[m.Cohort] = true
+		}
+		for c, member := range members[person] {
+			if member != in[c] {
+				t.Fatalf("seed %d: state topic says %v of %s in %s, transitions say %v", seed, in[c], person, c, member)
+			}
+		}
+	}
+}
+
+func TestMachine_WithoutFaultsEqualsTheFold(t *testing.T) {
+	for seed := range uint64(50) {
+		w := newWorld(t, seed)
+		w.live(60)
+		o := w.settle(t)
+		w.judge(t, seed)
+		if o.m.Stats.Repeated != 0 || o.m.Stats.Contrary != 0 {
+			t.Fatalf("seed %d: %+v, want nothing repeated", seed, o.m.Stats)
+		}
+	}
+}
+
+// Owners die, are held up, fence each other; the store goes back by some commits or
+// loses all. Afterwards the outputs are exactly the fold of the log.
+func TestMachine_SurvivesItsFaults(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(1_500) {
+		w := newWorld(t, seed)
+		w.live(20)
+		owners := []*owner{w.begin(), nil}
+		for range 1_200 {
+			i := w.r.IntN(len(owners))
+			o := owners[i]
+			switch k := w.r.IntN(300); {
+			case o == nil || o.dead:
+				if o != nil && o.final != nil {
+					t.Fatalf("seed %d: an owner stopped for good: %s", seed, o.final.Reason)
+				}
+				if w.r.IntN(20) == 0 {
+					owners[i] = w.begin()
+					seen["tenure"]++
+				}
+				continue
+			case k < 2: // kill: what was sent may still arrive
+				seen["kill"]++
+				o.dead = true
+				if w.r.IntN(2) == 0 {
+					late := o.later
+					for _, f := range late {
+						f()
+					}
+				}
+				continue
+			case k == 3 && len(w.past) > 0: // the store's primary is lost with its newest writes
+				seen["rollback"]++
+				back := max(0, len(w.past)-1-w.r.IntN(3))
+				*w.store = *w.past[back].clone()
+				w.past = w.past[:back]
+			case k == 4 && w.r.IntN(3) == 0:
+				seen["store lost"]++
+				*w.store = store{people: map[string][]byte{}, buckets: map[int64][]byte{}}
+				w.past = nil
+			case k == 5:
+				w.live(5)
+			}
+			o.turn()
+		}
+		for k, n := range w.count {
+			seen[k] += n
+		}
+		o := w.settle(t)
+		seen["repeated"] += int(o.m.Stats.Repeated)
+		if o.m.Stats.Contrary != 0 {
+			t.Fatalf("seed %d: %d decisions contradict what was published", seed, o.m.Stats.Contrary)
+		}
+		w.judge(t, seed)
+	}
+	for _, k := range []string{"tenure", "kill", "rollback", "store lost", "tick", "answer lost", "not sent", "repeated"} {
+		if seen[k] == 0 {
+			t.Errorf("%s never happened", k)
+		}
+	}
+	t.Log(seen)
+}

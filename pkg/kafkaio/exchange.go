@@ -30,8 +30,9 @@ type exchange struct {
 	limit   int    // greatest answer taken, in bytes
 	answer  []byte // body of the answer behind the correlation id
 
-	state     atomic.Int32 // queued, writing or abandoned
-	receiving atomic.Bool  // the answer has begun to arrive
+	state     atomic.Int32  // queued, writing or abandoned
+	receiving atomic.Bool   // the answer has begun to arrive
+	inUse     *atomic.Int32 // if set, counts connections between request and answer
 }
 
 const (
@@ -64,6 +65,10 @@ func (x *exchange) Required(versions map[protocol.ApiKey]int16) bool {
 func (x *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if !x.state.CompareAndSwap(stateQueued, stateWriting) {
 		return nil, errNotSent
+	}
+	if x.inUse != nil {
+		x.inUse.Add(1)
+		defer x.inUse.Add(-1)
 	}
 	id := x.client.correl.Add(1)
 	if x.msg != nil {

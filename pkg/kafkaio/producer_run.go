@@ -27,7 +27,7 @@ func (o producerOwner) complete(j *job) *job {
 	}
 	v := j.judge(time.Now())
 	if j.err != nil {
-		p.suspectLocked()
+		p.startProbeLocked()
 	}
 	if v.retry {
 		p.client.resubmit(j, v.renew, func() error { return p.mayRetry(j) })
@@ -81,9 +81,7 @@ func (p *Producer) mayRetry(j *job) error {
 	return nil
 }
 
-// suspectLocked finds out whether the cluster is away.
-func (p *Producer) suspectLocked() { p.startProbeLocked() }
-
+// startProbeLocked finds out whether the cluster is away, if nothing does already.
 func (p *Producer) startProbeLocked() {
 	if !p.probing && p.client.ctx.Err() == nil {
 		p.probing = true
@@ -167,6 +165,7 @@ func (p *Producer) settle(id *Epoch, err error) bool {
 			}
 		}
 	}
+	over = over || (p.closed && p.buffered == 0)
 	if over {
 		p.probing = false
 	}

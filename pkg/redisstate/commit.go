@@ -91,7 +91,7 @@ func begin(ctx context.Context, conn *redis.Conn, l *layout, expect []byte) erro
 	watch := pipe.Do(ctx, "watch", l.checkpoint)
 	get := pipe.Get(ctx, l.checkpoint)
 	multi := pipe.Do(ctx, "multi")
-	_, _ = pipe.Exec(ctx) // each command knows its own error
+	_, execErr := pipe.Exec(ctx)
 	for _, cmd := range []redis.Cmder{watch, get, multi} {
 		err := cmd.Err()
 		if err == nil || errors.Is(err, redis.Nil) {
@@ -101,6 +101,10 @@ func begin(ctx context.Context, conn *redis.Conn, l *layout, expect []byte) erro
 			discard(ctx, conn)
 		}
 		return unsent(err)
+	}
+	// A connection that Redis refuses to set up (a wrong password) leaves its commands without an error.
+	if execErr != nil && !errors.Is(execErr, redis.Nil) {
+		return unsent(execErr)
 	}
 	var found []byte // nil: there is none; empty: it is empty
 	if get.Err() == nil {
@@ -136,8 +140,8 @@ func finish(ctx context.Context, conn *redis.Conn, cmds []redis.Cmder) error {
 		_ = pipe.Process(ctx, cmd) // only queues
 	}
 	_ = pipe.Process(ctx, exec)
-	if _, err := pipe.Exec(ctx); exec.Err() != nil {
-		return fmt.Errorf("%w: %w", ErrAmbiguous, errors.Join(exec.Err(), err))
+	if _, _ = pipe.Exec(ctx); exec.Err() != nil { // EXEC is the last to be answered: its error tells of the whole line
+		return fmt.Errorf("%w: %w", ErrAmbiguous, exec.Err())
 	}
 	a := &answer{rest: got.buf}
 	switch err := a.array(len(cmds)); {

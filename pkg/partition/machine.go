@@ -236,6 +236,10 @@ func (m *Machine) Position() (offset, logTime, committed int64) {
 // CaughtUp says that every record that was there at the last fetch is worked off.
 func (m *Machine) CaughtUp() bool { return m.phase == running && m.offset >= m.end && !m.queued() }
 
+// Lag is the number of offsets between the next record to take and the end of the
+// log as last fetched.
+func (m *Machine) Lag() int64 { return max(0, m.end-m.offset) }
+
 // NextWake is the wall time at which Wake should be given next.
 func (m *Machine) NextWake() int64 {
 	at := int64(math.MaxInt64)

@@ -1,0 +1,50 @@
+package owner
+
+import (
+	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/event"
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/pkg/partition"
+)
+
+// decode turns records of the log into the machine's. A record that cannot be read
+// counts for the offset only: ingest wrote it, so it is a defect and is counted.
+func (o *Owner) decode(in []kafkaio.Record) []partition.Record {
+	d := decoded{events: make([]event.Event, len(in)), records: make([]partition.Record, len(in))}
+	for i := range in {
+		r, e, out := &in[i], &d.events[i], &d.records[i]
+		out.Offset, out.Key, out.Value, out.Event = r.Offset, r.Key, r.Value, e
+		if err := avrocodec.DecodeEventHead(r.Value, e); err != nil {
+			out.Bad = true
+			*e = event.Event{}
+			o.log.Error("a record of the log cannot be decoded and is passed over", "offset", r.Offset, "err", err)
+			continue
+		}
+		if e.Kind == event.KindCatalog {
+			if err := avrocodec.DecodeEvent(r.Value, e); err != nil {
+				out.Bad = true
+				continue
+			}
+		}
+		out.Stamp = partition.Stamp(e.AcceptedAt, r.Timestamp, stampSlack)
+		out.Contacts = o.contacts(e)
+		o.spans.remember(r)
+	}
+	return d.records
+}
+
+// contacts seals what the event says about how to reach its person, so that the core,
+// the store and the topics hold nothing that can be read without the key.
+func (o *Owner) contacts(e *event.Event) [][]byte {
+	if e.IDs.Email == "" && e.IDs.Phone == "" {
+		return nil
+	}
+	var out [][]byte
+	if e.IDs.Email != "" {
+		out = append(out, o.deps.Keys.Seal('e', e.IDs.Email))
+	}
+	if e.IDs.Phone != "" {
+		out = append(out, o.deps.Keys.Seal('p', e.IDs.Phone))
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+package owner
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/pkg/partition"
+)
+
+// append hands encoded records to an output's writer, in order. The writer copies
+// them; done tells when they are acknowledged, in order too. A crash before that
+// leaves a prefix of them in the log, and the next owner finds it there.
+func (o *Owner) append(out partition.Output, seq int64, e partition.Effect, acked func()) {
+	w := o.writers[out]
+	w.Append(o.out.records, func(_ int64, err error) {
+		if err != nil {
+			if !errors.Is(err, kafkaio.ErrClosed) {
+				o.tasks.Go(func() {
+					o.answer(partition.Failed{Effect: e, Class: max(writeFailure(err), partition.Ambiguous), Err: err})
+				})
+			}
+			return
+		}
+		o.acked[out].Store(seq)
+		if acked != nil {
+			acked()
+		}
+		o.poke()
+	})
+	clear(o.out.records)
+	o.out.records, o.out.bytes = o.out.records[:0], o.out.bytes[:0]
+}
+
+func (o *Owner) publish(ctx context.Context, e partition.Publish) {
+	at := now()
+	// Values are encoded into one buffer first and cut afterwards: it may move while it grows.
+	ends := o.out.ends[:0]
+	for i := range e.Items {
+		o.out.bytes = avrocodec.AppendTransition(o.out.bytes, o.cfg.Topics.TransitionsID, &e.Items[i])
+		ends = append(ends, len(o.out.bytes))
+	}
+	o.out.ends = ends
+	from := 0
+	for i := range e.Items {
+		t := &e.Items[i]
+		o.out.records = append(o.out.records, kafkaio.OutRecord{
+			Partition: o.partition, Timestamp: at, Key: []byte(t.Person),
+			Value: o.out.bytes[from:ends[i]], Headers: o.spans.process(ctx, o, t),
+		})
+		from = ends[i]
+	}
+	var acked func()
+	if o.behind.Load() < liveLag {
+		acked = o.deps.Meters.latency(e.Items)
+	}
+	o.deps.Meters.published(ctx, e.Items)
+	o.append(partition.Transitions, e.Seq, partition.Publish{}, acked)
+}
+
+func (o *Owner) publishProfiles(e partition.PublishProfiles) {
+	at := now()
+	ends := o.out.ends[:0]
+	for i := range e.Items {
+		o.out.bytes = avrocodec.AppendProfile(o.out.bytes, o.cfg.Topics.ProfilesID, &e.Items[i])
+		ends = append(ends, len(o.out.bytes))
+	}
+	o.out.ends = ends
+	from := 0
+	for i := range e.Items {
+		o.out.records = append(o.out.records, kafkaio.OutRecord{
+			Partition: o.partition, Timestamp: at, Key: []byte(e.Items[i].Person), Value: o.out.bytes[from:ends[i]],
+		})
+		from = ends[i]
+	}
+	o.append(partition.Profiles, e.Seq, partition.PublishProfiles{}, nil)
+}
+
+func (o *Owner) publishWatermark(e partition.PublishWatermark) {
+	o.out.records = append(o.out.records, o.watermark(e.Output, &e.Record))
+	o.append(e.Output, e.Seq, partition.PublishWatermark{}, nil)
+}
+
+func (o *Owner) watermark(out partition.Output, w *cohort.Watermark) kafkaio.OutRecord {
+	r := kafkaio.OutRecord{Partition: o.partition, Timestamp: now(), Key: []byte(watermarkKey)}
+	if out == partition.Profiles {
+		r.Value = avrocodec.AppendProfileWatermark(nil, o.cfg.Topics.ProfilesID, w)
+	} else {
+		r.Value = avrocodec.AppendTransitionWatermark(nil, o.cfg.Topics.TransitionsID, w)
+	}
+	return r
+}

@@ -1,12 +1,133 @@
+# Everything a contributor runs. `make` alone lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
-help: ## Show this list.
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/cohortflow/cohortflow/pkg/config.version=$(VERSION)
+COMMANDS := $(wildcard services/*/cmd/*)
+# Every module of the workspace: the linter knows no pattern for them all.
+MODULES = $(shell go list -m -f '{{.Dir}}')
+TOOLS := bin/tools
+FUZZTIME ?= 20s
+# One package at a time for each of two cores: suites that start a broker need the room.
+TESTFLAGS ?= -race -shuffle=on -timeout 40m -p 2
 
-build: ## Compile every module.
-	go build work
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-test: ## Run every test.
-	go test -shuffle=on work
+.PHONY: build
+build: ## Build every command into bin/
+	@for dir in $(COMMANDS); do \
+		echo "bin/$$(basename $$dir)"; \
+		CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./$$dir; \
+	done
 
-.PHONY: help build test
+.PHONY: demo
+demo: ## Play a shopping day through everything in one process (ARGS=--exit stops after it)
+	@go run ./test/demo $(ARGS)
+
+.PHONY: setup
+setup: ## Get the real parts for the full suite: Kafka, Redis, official clients
+	@tools/setup-real.sh
+
+# On a laptop a missing part costs its tests, and the end says which; with CI=true it is an error.
+.PHONY: test
+test: $(TOOLS)/gotestsum ## Run every test of every module, on embedded and on real parts
+	@if ! tools/setup-real.sh; then \
+		if [ "$${CI:-}" = true ]; then echo "make test: CI needs every real part" >&2; exit 1; fi; \
+		echo "make test: going on without the parts named above; their tests are skipped. 'make setup' tries again."; \
+	fi
+	@$(TOOLS)/gotestsum --format standard-quiet --hide-summary output -- $(TESTFLAGS) work
+
+.PHONY: e2e
+e2e: ## Run only the end-to-end suites in test/
+	@tools/setup-real.sh || [ "$${CI:-}" != true ]
+	go test -race -shuffle=on -count=1 -timeout 40m ./test/...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (20s)
+	@grep -rlE --include='*_test.go' '^func Fuzz' pkg schemas services test | xargs -n1 dirname | sort -u | while read -r dir; do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -d' ' -f2 | while read -r name; do \
+			echo "== $$dir $$name"; \
+			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$dir </dev/null; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Measure: micro-benchmarks, then the pipeline (BENCHARGS to test/bench)
+	go test -run '^$$' -bench . -benchmem $(addsuffix /...,$(filter-out %/test,$(MODULES)))
+	@if [ -f test/bench/main.go ]; then go run ./test/bench $(BENCHARGS); fi
+
+.PHONY: check
+check: fmt-check lint vet tidy-check sync-check deploy-check ## Everything a review expects besides the tests
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## Format the Go code
+	@$(TOOLS)/golangci-lint fmt $(MODULES)
+
+.PHONY: fmt-check
+fmt-check: $(TOOLS)/golangci-lint ## Fail when the Go code is not formatted
+	@$(TOOLS)/golangci-lint fmt --diff $(MODULES)
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Lint, with the import lattice
+	@$(TOOLS)/golangci-lint run $(addsuffix /...,$(MODULES))
+
+.PHONY: vet
+vet: ## go vet over all modules
+	@go vet work
+
+.PHONY: vuln
+vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities (needs the network)
+	@for dir in $(MODULES); do (cd $$dir && $(CURDIR)/$(TOOLS)/govulncheck ./...); done
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod and level the versions of the workspace
+	@for dir in $(MODULES); do (cd $$dir && GOWORK=off go mod tidy); done
+	@go work sync
+	@cd tools/go && GOWORK=off go mod tidy && cd helm && GOWORK=off go mod tidy
+
+.PHONY: tidy-check
+tidy-check: ## Fail when a go.mod is not tidy
+	@for dir in $(MODULES); do (cd $$dir && GOWORK=off go mod tidy -diff); done
+
+.PHONY: sync-check
+sync-check: ## Fail when two modules ask for different versions of a library
+	@tools/check-sync.sh
+
+.PHONY: deploy-check
+deploy-check: $(TOOLS)/kubeconform $(TOOLS)/helm ## Validate compose, chart, rules and dashboards
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" tools/check-deploy.sh
+
+.PHONY: image
+image: ## Build the container images (needs Docker)
+	@for dir in $(COMMANDS); do \
+		docker build -f deploy/images/Dockerfile --build-arg SERVICE=$$(basename $$(dirname $$(dirname $$dir))) \
+			--build-arg VERSION=$(VERSION) -t $$(basename $$dir):$(VERSION) .; \
+	done
+
+.PHONY: up
+up: ## Start everything in containers (needs Docker)
+	docker compose up --build --wait
+
+.PHONY: down
+down: ## Stop the containers and keep their data
+	docker compose down
+
+# Tools are built from pinned modules outside the workspace, so that no tool's dependency
+# ever moves one of the product's.
+$(TOOLS)/helm: tools/go/helm/go.mod
+	@mkdir -p $(TOOLS)
+	cd tools/go/helm && GOWORK=off go build -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+$(TOOLS)/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/gotestsum: PACKAGE := gotest.tools/gotestsum
+$(TOOLS)/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
+$(TOOLS)/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
+$(TOOLS)/benchstat: PACKAGE := golang.org/x/perf/cmd/benchstat
+$(TOOLS)/gofumpt: PACKAGE := mvdan.cc/gofumpt
+$(TOOLS)/%: tools/go/go.mod
+	@mkdir -p $(TOOLS)
+	cd tools/go && GOWORK=off go build -o $(CURDIR)/$@ $(PACKAGE)

@@ -70,8 +70,10 @@ func TestParse_FlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 }
 
 func TestParse_FileFormsAreOne(t *testing.T) {
-	want := flags{DataDir: "./data", Partitions: 12, Wait: 250 * time.Millisecond, Clock: "events", Verbose: true,
-		Kafka: kafka{Brokers: []string{"a:1", "b:2"}}, Labels: map[string]string{"team": "growth"}}
+	want := flags{
+		DataDir: "./data", Partitions: 12, Wait: 250 * time.Millisecond, Clock: "events", Verbose: true,
+		Kafka: kafka{Brokers: []string{"a:1", "b:2"}}, Labels: map[string]string{"team": "growth"},
+	}
 	for name, text := range map[string]string{
 		"flat":             "kafka-brokers: [a:1, b:2]\nverbose: true\nclock: events\nlabels: {team: growth}\n",
 		"nested":           "kafka:\n  brokers:\n    - a:1\n    - b:2\nverbose: true\nclock: events\nlabels:\n  team: growth\n",

@@ -58,7 +58,7 @@ func printEffective(w io.Writer, ctx *kong.Context) error {
 
 // printable is the value as a person would write it, passwords inside URLs removed.
 func printable(v reflect.Value) any {
-	if s, ok := v.Interface().(fmt.Stringer); ok {
+	if s, ok := reflect.TypeAssert[fmt.Stringer](v); ok {
 		return withoutPassword(s.String())
 	}
 	switch v.Kind() {
@@ -81,8 +81,9 @@ func printable(v reflect.Value) any {
 			return nil
 		}
 		return printable(v.Elem())
+	default:
+		return v.Interface()
 	}
-	return v.Interface()
 }
 
 func withoutPassword(text string) string {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -58,9 +59,7 @@ func flagsOf(node *kong.Node) map[string]*kong.Flag {
 		flags[flag.Name] = flag
 	}
 	for _, child := range node.Children {
-		for name, flag := range flagsOf(child) {
-			flags[name] = flag
-		}
+		maps.Copy(flags, flagsOf(child))
 	}
 	return flags
 }

@@ -27,7 +27,9 @@ func HTTP(name string, ln net.Listener, srv *http.Server, drain time.Duration) C
 		if err != nil {
 			err = errors.Join(fmt.Errorf("drain requests for %s: %w", drain, err), srv.Close())
 		}
-		<-failed // Serve has returned: the listener is closed
+		if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
+			err = errors.Join(err, serveErr)
+		}
 		return err
 	}}
 }

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -105,8 +106,7 @@ func reap(started []*running, log *slog.Logger) (errs []error) {
 func stop(started []*running, timeout time.Duration, log *slog.Logger) (errs []error) {
 	limit := time.NewTimer(timeout)
 	defer limit.Stop()
-	for i := len(started) - 1; i >= 0; i-- {
-		r := started[i]
+	for _, r := range slices.Backward(started) {
 		r.cancel()
 		if r.ended {
 			continue

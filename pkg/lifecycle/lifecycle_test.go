@@ -187,7 +187,7 @@ func TestHTTP_StopAnswersWhatWasTaken(t *testing.T) {
 	go func() { ended <- Run(ctx, quiet, time.Minute, HTTP("http", ln, srv, time.Minute)) }()
 	answer := make(chan string, 1)
 	go func() {
-		resp, err := http.Get("http://" + ln.Addr().String()) //nolint:noctx // the test's own server
+		resp, err := http.Get("http://" + ln.Addr().String())
 		if err != nil {
 			answer <- err.Error()
 			return

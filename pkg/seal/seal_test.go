@@ -11,18 +11,19 @@ import (
 	"sync"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/seal"
-	"pgregory.net/rapid"
 )
 
 func secret(b byte) []byte { return bytes.Repeat([]byte{b}, seal.MinSecret) }
 
-func mustKeys(t testing.TB, current []byte, older ...[]byte) *seal.Keys {
-	t.Helper()
+func mustKeys(tb testing.TB, current []byte, older ...[]byte) *seal.Keys {
+	tb.Helper()
 	k, err := seal.NewKeys(current, older...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return k
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -32,9 +33,9 @@ type carrier []Header
 
 func (c *carrier) Get(key string) string {
 	// The last one counts: a client that appends instead of replacing means its newest.
-	for i := len(*c) - 1; i >= 0; i-- {
-		if (*c)[i].Key == key {
-			return string((*c)[i].Value)
+	for _, h := range slices.Backward(*c) {
+		if h.Key == key {
+			return string(h.Value)
 		}
 	}
 	return ""
@@ -100,8 +101,8 @@ func SpanContext[H AnyHeader](headers []H) trace.SpanContext {
 // one byte and allocates nothing, so that the hot path asks it before anything else.
 func Sampled[H AnyHeader](headers []H) bool {
 	const length, flags = len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"), 54
-	for i := len(headers) - 1; i >= 0; i-- {
-		if h := Header(headers[i]); h.Key == traceparent {
+	for _, h := range slices.Backward(headers) {
+		if h := Header(h); h.Key == traceparent {
 			if len(h.Value) < length {
 				return false
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -61,6 +62,6 @@ func (h traced) WithGroup(name string) slog.Handler {
 }
 
 func (h traced) with(groups int, step func(slog.Handler) slog.Handler) slog.Handler {
-	replay := append(h.replay[:len(h.replay):len(h.replay)], step)
+	replay := append(slices.Clip(h.replay), step)
 	return traced{Handler: step(h.Handler), root: h.root, replay: replay, groups: h.groups + groups}
 }

@@ -99,6 +99,7 @@ func redactAttr(a slog.Attr) (slog.Attr, bool) {
 		v = slog.GroupValue(redactAttrs(v.Group())...)
 	case slog.KindAny:
 		v = redactAny(v.Any())
+	default: // numbers, times and truth values name nobody
 	}
 	return slog.Attr{Key: a.Key, Value: v}, true
 }

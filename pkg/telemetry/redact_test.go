@@ -56,8 +56,10 @@ func TestRedactor_WhatHelpsTheOperatorStays(t *testing.T) {
 		l.With("topic", "customerio.events.v1").WithGroup("g").Info("fetched", "partition", 3, "offset", 17, "cohort", "lapsed_60d",
 			"err", errors.New("dial 127.0.0.1:9092: refused"), "body_bytes", 12, "partitions", []int32{1, 2}, "event_at", "2026-11-25T10:00:00+01:00")
 	})
-	for _, want := range []string{`"topic":"customerio.events.v1"`, `"partition":3`, `"offset":17`, "lapsed_60d", "127.0.0.1:9092",
-		`"body_bytes":12`, `[1,2]`, "2026-11-25T10:00:00+01:00", `"g":{`} {
+	for _, want := range []string{
+		`"topic":"customerio.events.v1"`, `"partition":3`, `"offset":17`, "lapsed_60d", "127.0.0.1:9092",
+		`"body_bytes":12`, `[1,2]`, "2026-11-25T10:00:00+01:00", `"g":{`,
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got %s\nwant %s in it", out, want)
 		}

@@ -80,8 +80,14 @@ func Kafka(operation string, operationType attribute.KeyValue, topic string) []a
 	}
 }
 
-// Operation types of messaging spans.
-func OperationSend() attribute.KeyValue    { return semconv.MessagingOperationTypeSend }
+// OperationSend is the type of a span that sends records.
+func OperationSend() attribute.KeyValue { return semconv.MessagingOperationTypeSend }
+
+// OperationReceive is the type of a span that fetches records.
 func OperationReceive() attribute.KeyValue { return semconv.MessagingOperationTypeReceive }
+
+// OperationProcess is the type of a span that works off records.
 func OperationProcess() attribute.KeyValue { return semconv.MessagingOperationTypeProcess }
-func OperationSettle() attribute.KeyValue  { return semconv.MessagingOperationTypeSettle }
+
+// OperationSettle is the type of a span that commits a position.
+func OperationSettle() attribute.KeyValue { return semconv.MessagingOperationTypeSettle }

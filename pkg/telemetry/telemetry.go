@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/gofrs/uuid/v5"
@@ -131,8 +132,8 @@ func (t *T) Meter() metric.Meter { return t.MeterProvider.Meter(Scope) }
 func (t *T) Shutdown(ctx context.Context) error {
 	t.once.Do(func() {
 		var errs []error
-		for i := len(t.shutdown) - 1; i >= 0; i-- {
-			errs = append(errs, t.shutdown[i](ctx))
+		for _, stop := range slices.Backward(t.shutdown) {
+			errs = append(errs, stop(ctx))
 		}
 		t.err = errors.Join(errs...)
 	})

@@ -137,8 +137,7 @@ func (c *Client) explain(err error) error {
 // dial opens one connection: TCP, then TLS if configured, then the recorder of
 // versions on top, so that it sees plain requests.
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: c.cfg.DialTimeout, KeepAlive: 15 * time.Second}
-	conn, err := d.DialContext(ctx, network, address)
+	conn, err := c.cfg.Dial(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to kafka: %w", err)
 	}

@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -22,6 +23,10 @@ type Config struct {
 	SASL           SASLConfig
 	DialTimeout    time.Duration // TCP, TLS and SASL together; default 3 s
 	RequestTimeout time.Duration // one request and its answer; default 5 s
+
+	// Dial replaces the TCP dialer, e.g. for a tunnel or to break connections in a
+	// test. TLS is laid on top of what it gives. nil = TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // TLSConfig turns TLS on. Empty files mean the system's authorities and no
@@ -59,6 +64,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.RequestTimeout <= 0 {
 		c.RequestTimeout = 5 * time.Second
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{Timeout: c.DialTimeout, KeepAlive: 15 * time.Second}).DialContext
 	}
 	return c, errors.Join(errs...)
 }

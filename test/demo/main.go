@@ -1,0 +1,177 @@
+// Command demo shows the whole pipeline at work on one machine: it builds and
+// starts the standalone with a fake SalesWings beside it, plays a shopping day
+// through the real HTTP door, prints who enters and leaves which cohort and how
+// soon the ad platforms' topic knows, and leaves the pipeline up.
+//
+//	go run ./test/demo [--exit] [--data-dir DIR] [--people N] [--seed N]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/services/sink/saleswingstest"
+)
+
+type options struct {
+	exit    bool
+	dataDir string
+	people  int
+	seed    uint64
+}
+
+func main() {
+	var o options
+	flag.BoolVar(&o.exit, "exit", false, "stop after the play")
+	flag.StringVar(&o.dataDir, "data-dir", "", "keep the pipeline's state in this folder (default: a temporary one)")
+	flag.IntVar(&o.people, "people", 400, "people of the shopping day, 100 to 5000")
+	flag.Uint64Var(&o.seed, "seed", 1, "another number is another day")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	scr := newScreen(os.Stdout)
+	if err := run(ctx, o, scr); err != nil && !errors.Is(err, context.Canceled) {
+		scr.linef("%s %v", scr.paint(red, "demo:"), err)
+		os.Exit(1) //nolint:gocritic // the deferred stop only resets signals
+	}
+}
+
+func run(ctx context.Context, o options, scr *screen) (err error) {
+	if o.people < 100 || o.people > 5000 || flag.NArg() > 0 {
+		return errors.New("--people must be 100 to 5000, and there are no further arguments")
+	}
+	root, err := repositoryRoot()
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	scr.linef("Building ...")
+	binary, err := build(ctx, root)
+	if err != nil {
+		return err
+	}
+	dataDir, remove, err := dataFolder(o.dataDir)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	a, err := pickAddresses(scr.linef)
+	if err != nil {
+		return err
+	}
+	wings, wingsURL, stopWings, err := fakeSalesWings(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopWings()
+	s, err := start(binary, dataDir, arguments(a, dataDir, wingsURL))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop(15*time.Second)) }()
+	if err := s.ready(ctx, a.admin, 30*time.Second); err != nil {
+		return err
+	}
+	scr.linef("Built and ready after %.1f s: HTTP %s, Kafka %s, schema registry %s, admin %s", time.Since(begun).Seconds(), a.http, a.kafka, a.registry, a.admin)
+
+	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{a.kafka}, ClientID: "demo"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	if err := perform(ctx, o, scr, client, a, wings, begun); err != nil {
+		return err
+	}
+	if o.exit {
+		return nil
+	}
+	tryIt(scr, a, s.log)
+	select {
+	case <-ctx.Done():
+		scr.linef("\nStopping ...")
+		return nil
+	case <-s.ended:
+		return s.failed("ended by itself")
+	}
+}
+
+// perform plays the day, shows what comes of it, and sums up.
+func perform(ctx context.Context, o options, scr *screen, client *kafkaio.Client, a addresses, wings *saleswingstest.Server, begun time.Time) error {
+	now := time.Now()
+	today := newDay(o.seed, now, o.people)
+	b := newBoard(now)
+	w, err := openWatch(ctx, client, b)
+	if err != nil {
+		return err
+	}
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	watched := make(chan error, 1)
+	go func() { watched <- w.run(watching) }()
+	printing, stopPrinting := context.WithCancel(watching)
+	printed := make(chan struct{})
+	go func() {
+		(&printer{screen: scr, board: b}).run(printing)
+		close(printed)
+	}()
+	playing, stopPlaying := context.WithCancel(ctx)
+	played := make(chan error, 1)
+	go func() { played <- play(playing, newDoor("http://"+a.http), today, b, scr) }()
+
+	var problem error
+	select {
+	case problem = <-played:
+	case problem = <-watched: // a topic cannot be read: the play shows nothing any more
+		stopPlaying()
+		problem = errors.Join(problem, <-played)
+		watched <- nil
+	}
+	stopPlaying()
+	stopPrinting()
+	<-printed
+	stopWatching()
+	if err := errors.Join(problem, <-watched); err != nil {
+		return err
+	}
+	return summary(scr, b, today, time.Since(begun), len(wings.Tracks()))
+}
+
+// dataFolder gives the folder for the pipeline's state, and what removes it again if it is a temporary one.
+func dataFolder(wanted string) (dir string, remove func(), err error) {
+	if wanted != "" {
+		if err := os.MkdirAll(wanted, 0o700); err != nil {
+			return "", nil, fmt.Errorf("--data-dir: %w", err)
+		}
+		return wanted, func() {}, nil
+	}
+	if dir, err = os.MkdirTemp("", "cohortflow-demo-"); err != nil {
+		return "", nil, fmt.Errorf("make a folder for the state: %w", err)
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
+}
+
+// fakeSalesWings serves a stand-in that takes everything.
+func fakeSalesWings(ctx context.Context) (fake *saleswingstest.Server, url string, stop func(), err error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("start the fake SalesWings: %w", err)
+	}
+	fake = saleswingstest.New(salesWingsKey)
+	server := &http.Server{Handler: fake, ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	return fake, "http://" + ln.Addr().String(), func() {
+		_ = server.Close()
+		<-served
+	}, nil
+}

@@ -16,11 +16,12 @@ type EmailRule struct {
 	Base64  bool // the digest is base64 of the raw bytes, not lower-case hex
 
 	dots []string // domains whose local part loses its dots
-	plus []string // domains whose local part is cut at the first plus; nil = none
-	any  bool     // the plus is cut for every domain
+	plus []string // domains whose local part is cut at the first plus
+
 }
 
 var (
+	everywhere = []string{"*"}
 	gmail      = []string{"gmail.com"}
 	googlemail = []string{"gmail.com", "googlemail.com"}
 )
@@ -33,7 +34,8 @@ var (
 	EmailGoogle         = EmailRule{ID: "GOOGLE_DM", Version: 2, dots: googlemail, plus: googlemail}
 	EmailGoogleDotsOnly = EmailRule{ID: "GOOGLE_DOTS_ONLY", Version: 1, dots: googlemail}
 	EmailTikTokPlain    = EmailRule{ID: "TIKTOK_PLAIN", Version: 1}
-	EmailTikTokPlus     = EmailRule{ID: "TIKTOK_PLUS", Version: 1, any: true}
+	EmailTikTokPlus     = EmailRule{ID: "TIKTOK_PLUS", Version: 1, plus: everywhere}
+	EmailReddit         = EmailRule{ID: "REDDIT", Version: 1, dots: everywhere, plus: everywhere}
 	EmailUID2           = EmailRule{ID: "UID2_TTD", Version: 1, Base64: true, dots: gmail, plus: gmail}
 )
 
@@ -43,10 +45,10 @@ func (r EmailRule) Normalise(raw string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if r.any || contains(r.plus, domain) {
+	if covers(r.plus, domain) {
 		local, _, _ = strings.Cut(local, "+")
 	}
-	if contains(r.dots, domain) {
+	if covers(r.dots, domain) {
 		local = strings.ReplaceAll(local, ".", "")
 	}
 	if local == "" {
@@ -102,9 +104,9 @@ func dropInvisible(s string) string {
 	}, s)
 }
 
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
+func covers(domains []string, domain string) bool {
+	for _, d := range domains {
+		if d == domain || d == "*" {
 			return true
 		}
 	}

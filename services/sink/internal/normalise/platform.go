@@ -37,17 +37,20 @@ type Platform struct {
 	PreviousEmails []EmailRule
 }
 
-// platforms is in the order of names. TikTok's two help pages contradict each
-// other about the plus in emails, so both digests are given. Pinterest and X take
-// no phone digests.
+// platforms is in the order of names, which are those of the topics. TikTok's two
+// help pages contradict each other about the plus in emails, so both digests are
+// given. LinkedIn, Pinterest, Microsoft, Reddit and X get no phones from us: they
+// take none, or say nowhere in which form.
 var platforms = []Platform{
 	{Name: "google", Emails: []EmailRule{EmailGoogle}, Phones: []PhoneRule{PhoneGoogle}, PreviousEmails: []EmailRule{EmailGoogleDotsOnly}},
+	{Name: "linkedin", Emails: []EmailRule{EmailMeta}},
 	{Name: "meta", Emails: []EmailRule{EmailMeta}, Phones: []PhoneRule{PhoneMeta}},
 	{Name: "microsoft", Emails: []EmailRule{EmailMeta}},
 	{Name: "pinterest", Emails: []EmailRule{EmailMeta}},
+	{Name: "reddit", Emails: []EmailRule{EmailReddit}},
 	{Name: "snap", Emails: []EmailRule{EmailSnap}, Phones: []PhoneRule{PhoneSnap}},
+	{Name: "thetradedesk", Emails: []EmailRule{EmailUID2}, Phones: []PhoneRule{PhoneUID2}},
 	{Name: "tiktok", Emails: []EmailRule{EmailTikTokPlain, EmailTikTokPlus}, Phones: []PhoneRule{PhoneTikTokDigits}},
-	{Name: "ttd", Emails: []EmailRule{EmailUID2}, Phones: []PhoneRule{PhoneUID2}},
 	{Name: "x", Emails: []EmailRule{EmailMeta}},
 }
 

@@ -2,11 +2,14 @@ package normalise
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/cohortflow/cohortflow/schemas"
 )
 
 func values(list []Digest) []string {
@@ -29,7 +32,8 @@ func TestPlatform_GivesOneDigestPerDifferentForm(t *testing.T) {
 		{"tiktok", "a.b@example.com", []string{"TIKTOK_PLAIN hex"}, []string{}, 0},
 		{"tiktok", "a+b@example.com", []string{"TIKTOK_PLAIN hex", "TIKTOK_PLUS hex"}, []string{}, 0},
 		{"tiktok", "+b@example.com", []string{"TIKTOK_PLAIN hex"}, []string{}, 1},
-		{"ttd", "a@example.com", []string{"UID2_TTD base64"}, []string{}, 0},
+		{"reddit", "A.b+c@x.example", []string{"REDDIT hex"}, []string{}, 0},
+		{"thetradedesk", "a@example.com", []string{"UID2_TTD base64"}, []string{}, 0},
 		{"meta", "nonsense", []string{}, []string{}, 1},
 	} {
 		p, ok := Lookup(c.platform)
@@ -65,6 +69,21 @@ func TestPlatform_PhoneNeedsACountry(t *testing.T) {
 	pinterest, _ := Lookup("pinterest")
 	if cur, refused := pinterest.AppendPhone(nil, "+442079460958", ""); len(cur) != 0 || refused != 0 {
 		t.Errorf("pinterest takes no phones: got %v, %d refused", cur, refused)
+	}
+}
+
+func TestPlatforms_CoverEveryPlatformThatSchemasName(t *testing.T) {
+	for _, name := range schemas.Platforms() {
+		if _, ok := Lookup(name); !ok {
+			t.Errorf("%s has a topic and no rules", name)
+		}
+	}
+	if !slices.IsSorted(PlatformNames()) {
+		t.Errorf("not sorted: %v", PlatformNames())
+	}
+	got, err := EmailReddit.Normalise("J.o+x@example.org")
+	if err != nil || got != "jo@example.org" {
+		t.Errorf("reddit: got %q, %v", got, err)
 	}
 }
 

@@ -1,0 +1,231 @@
+package saleswings
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/pkg/telemetry"
+	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
+	"github.com/cohortflow/cohortflow/services/sink/internal/feed"
+	"github.com/cohortflow/cohortflow/services/sink/internal/receipts"
+)
+
+// worker is one tenure of one partition. One goroutine; only done callbacks of the
+// journal come from elsewhere, and they touch nothing but closed.
+type worker struct {
+	*Deliverer
+	*memory
+	lease     *feed.Lease
+	partition int32
+	queue     *delivery.Queue
+	position  delivery.Position
+	committed int64
+	commitAt  time.Time
+	gauged    int
+	settled   chan struct{} // size 1: closed has grown
+
+	mu     sync.Mutex
+	closed []delivery.Ticket // journalled since the loop last looked
+	failed error             // of the journal
+}
+
+// run takes in, sends and commits until ctx ends. Nothing of what it holds is lost
+// by leaving: the position stays before it.
+func (w *worker) run(ctx context.Context) error {
+	w.committed = -1
+	defer w.commit(context.WithoutCancel(ctx), true)
+	defer w.gauge(true)
+	for {
+		if err := w.takeIn(ctx); err != nil {
+			return err
+		}
+		if err := w.settle(); err != nil {
+			return err
+		}
+		w.commit(ctx, false)
+		w.gauge(false)
+		if ctx.Err() != nil {
+			return nil
+		}
+		batch := w.queue.Take(time.Now(), w.cfg.Batch)
+		if len(batch) == 0 {
+			w.wait(ctx)
+			continue
+		}
+		if err := w.journal.Room(ctx); err != nil {
+			return err
+		}
+		if err := w.deliver(ctx, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// gauge tells the metrics how much waits here; at the end nothing does any more.
+func (w *worker) gauge(last bool) {
+	n := w.queue.Len()
+	if last {
+		n = 0
+	}
+	w.metrics.Queued(n - w.gauged)
+	w.gauged = n
+}
+
+// wait sleeps until there may be something to do.
+func (w *worker) wait(ctx context.Context) {
+	now := time.Now()
+	wake := now.Add(w.cfg.CommitGap)
+	if at, ok := w.queue.Next(now); ok && at.Before(wake) {
+		wake = at
+	}
+	timer := time.NewTimer(time.Until(wake))
+	defer timer.Stop()
+	ready := w.lease.Ready()
+	if w.full() {
+		ready = nil
+	}
+	select {
+	case <-ready:
+	case <-w.settled:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (w *worker) full() bool {
+	return w.queue.Len() >= w.cfg.Queue || w.position.Len() >= 4*w.cfg.Queue
+}
+
+// takeIn moves what was read into the queue, unless that is full.
+func (w *worker) takeIn(ctx context.Context) error {
+	if w.full() {
+		return nil
+	}
+	for _, f := range w.lease.Take() {
+		for i := range f.Records {
+			w.read(ctx, &f.Records[i])
+		}
+		w.position.Pass(f.Next)
+		if f.Err == nil {
+			continue
+		}
+		gap := feed.Gap(w.topic, w.partition, f.Err)
+		if gap == nil || !w.cfg.AcceptGaps {
+			return errors.Join(gap, f.Err)
+		}
+		start, _, err := w.lease.Bounds(ctx)
+		if err != nil {
+			return fmt.Errorf("go on behind a gap: %w", err)
+		}
+		w.log.Error("transitions were lost by retention, going on behind the gap", "partition", w.partition, "next", start, "err", f.Err)
+		w.position.Pass(start)
+		w.lease.Start(start)
+		return nil
+	}
+	return nil
+}
+
+// read decides what is to be done about one record.
+func (w *worker) read(ctx context.Context, r *kafkaio.Record) {
+	var t cohort.Transition
+	value := bytes.Clone(r.Value) // outlives the answer it came in, which is much larger
+	op, err := avrocodec.DecodeTransition(value, &t, nil)
+	switch {
+	case err != nil:
+		w.log.Error("a transition cannot be read", "partition", w.partition, "offset", r.Offset, "err", err)
+		w.metrics.Outcome(ctx, avrocodec.OutcomeDeadLetter, 1)
+		w.journal.DeadLetter(w.partition, bytes.Clone(r.Key), "", value, "the record cannot be read", 0, w.closer(w.position.Open(r.Offset)))
+		return
+	case op != cohort.OpEnter && op != cohort.OpExit, !w.wanted(t.Cohort):
+		return
+	case t.Elapsed:
+		w.outcome(ctx, &t, receipts.Outcome{Outcome: avrocodec.OutcomeSkipped, Message: "the stay was over when it was decided"}, w.position.Open(r.Offset))
+		return
+	}
+	it := &delivery.Item{Transition: t, Value: value}
+	if telemetry.Sampled(r.Headers) {
+		it.Trace = telemetry.SpanContext(r.Headers)
+	}
+	added, superseded := w.queue.Add(it)
+	if !added {
+		w.metrics.Outcome(ctx, "repeat", 1)
+		return
+	}
+	it.Ticket = w.position.Open(r.Offset)
+	if superseded != nil {
+		w.superseded(ctx, superseded)
+	}
+}
+
+func (w *worker) superseded(ctx context.Context, it *delivery.Item) {
+	w.outcome(ctx, &it.Transition, receipts.Outcome{
+		Outcome: avrocodec.OutcomeSuperseded, Message: "a newer transition of the cohort took its place", Attempt: it.Attempts,
+	}, it.Ticket)
+}
+
+// outcome writes the last receipt of a transition; its offset is done when that is kept.
+func (w *worker) outcome(ctx context.Context, t *cohort.Transition, o receipts.Outcome, ticket delivery.Ticket) {
+	w.metrics.Outcome(ctx, o.Outcome, 1)
+	w.journal.Receipt(w.partition, t, o, w.closer(ticket))
+}
+
+// closer makes the callback that closes a ticket from the journal's goroutine.
+func (w *worker) closer(ticket delivery.Ticket) func(error) {
+	return func(err error) {
+		w.mu.Lock()
+		if err != nil {
+			w.failed = err
+		} else {
+			w.closed = append(w.closed, ticket)
+		}
+		w.mu.Unlock()
+		select {
+		case w.settled <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// settle closes the tickets that were journalled meanwhile.
+func (w *worker) settle() error {
+	w.mu.Lock()
+	closed, err := w.closed, w.failed
+	w.closed = nil
+	w.mu.Unlock()
+	for _, t := range closed {
+		w.position.Done(t)
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// commit stores the position now and then. Failing does no harm but repeats.
+func (w *worker) commit(ctx context.Context, last bool) {
+	now := time.Now()
+	if last {
+		_ = w.settle() // what failed stays before the position anyway
+	} else if now.Before(w.commitAt) {
+		return
+	}
+	next, ok := w.position.Committable()
+	if !ok || next == w.committed {
+		return
+	}
+	w.commitAt = now.Add(w.cfg.CommitGap)
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Grace)
+	defer cancel()
+	if err := w.lease.Commit(ctx, next); err != nil {
+		w.log.Info("position not stored", "partition", w.partition, "err", err)
+		return
+	}
+	w.committed = next
+}

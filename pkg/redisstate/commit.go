@@ -122,8 +122,9 @@ func begin(ctx context.Context, conn *redis.Conn, l *layout, expect []byte) erro
 }
 
 // discard leaves the connection without watch and transaction. When it fails, go-redis throws the
-// connection away, which has the same effect.
+// connection away, which has the same effect; the context must not keep it from trying.
 func discard(ctx context.Context, conn *redis.Conn) {
+	ctx = context.WithoutCancel(ctx)
 	_ = conn.Do(ctx, "discard").Err()
 	_ = conn.Do(ctx, "unwatch").Err() // DISCARD without MULTI is an error and leaves the watch
 }
@@ -131,7 +132,9 @@ func discard(ctx context.Context, conn *redis.Conn) {
 // errTorn is the one case in which Redis applies a transaction in part: a key has a foreign type.
 var errTorn = fmt.Errorf("%w: a write of the transaction failed and the others were applied", ErrAmbiguous)
 
-// finish sends the writes and EXEC. From the first byte on only an answer tells what happened.
+// finish sends the writes and EXEC. From the first byte on only an answer tells what happened. Since
+// the first command is a write, go-redis drops the connection when that is answered READONLY: a name
+// that moved to a new primary helps only new connections.
 func finish(ctx context.Context, conn *redis.Conn, cmds []redis.Cmder) error {
 	got := &capture{buf: make([]byte, 0, 16+8*len(cmds))}
 	exec := redis.NewRawWriteToCmd(ctx, got, "exec")

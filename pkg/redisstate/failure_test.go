@@ -77,6 +77,50 @@ func TestCommit_DeadlineOfTheContextBoundsIt(t *testing.T) {
 	}
 }
 
+// The context ends when MULTI has been sent: nothing may be written, and the connection must not go
+// back to the others in the middle of a transaction.
+func TestCommit_CancelledBeforeTheWritesLeavesACleanConnection(t *testing.T) {
+	redis := miniredis.RunT(t)
+	s := open(t, redisstate.Config{URL: "redis://" + redis.Addr()})
+	ctx, cancel := context.WithCancel(t.Context())
+	redis.Server().SetPreHook(func(_ *server.Peer, cmd string, _ ...string) bool {
+		if strings.EqualFold(cmd, "multi") {
+			cancel()
+		}
+		return false
+	})
+	if err := s.Commit(ctx, 0, step("", "c1", "1")); !errors.Is(err, redisstate.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Fatalf("got error %v, want unavailable because cancelled", err)
+	}
+	redis.Server().SetPreHook(nil)
+	if err := s.Commit(t.Context(), 0, step("", "c1", "1")); err != nil {
+		t.Fatalf("commit afterwards: %v", err)
+	}
+	if got := redis.TotalConnectionCount(); got != 1 {
+		t.Errorf("got %d connections, want the one to be used again", got)
+	}
+}
+
+func TestCommit_LeavesAPrimaryThatBecameAReplica(t *testing.T) {
+	old, young := miniredis.RunT(t), miniredis.RunT(t)
+	p := startProxy(t, old.Addr())
+	s := open(t, redisstate.Config{URL: "redis://" + p.listener.Addr().String()})
+	if err := s.Commit(t.Context(), 0, step("", "c1", "1")); err != nil {
+		t.Fatal(err)
+	}
+	refuse(old, "hset", "READONLY You can't write against a read only replica.")
+	p.pointTo(young.Addr())
+	for attempt := 1; ; attempt++ {
+		err := s.Commit(t.Context(), 0, step("c1", "c2", "2"))
+		if errors.Is(err, redisstate.ErrConflict) {
+			return // the young one, which is empty
+		}
+		if attempt == 5 {
+			t.Fatalf("after %d attempts it still asks the old primary: %v", attempt, err)
+		}
+	}
+}
+
 func TestStore_NobodyListensIsUnavailable(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -164,6 +208,21 @@ func refuse(redis *miniredis.Miniredis, command, answer string) {
 		}
 		return false
 	})
+}
+
+func TestStore_WrongPasswordIsARefusalAndNoEmptyState(t *testing.T) {
+	redis := miniredis.RunT(t)
+	redis.RequireAuth("right")
+	s := open(t, redisstate.Config{URL: "redis://" + redis.Addr(), Password: "wrong"})
+	_, loadErr := s.Checkpoint(t.Context(), 0)
+	for call, err := range map[string]error{
+		"load": loadErr, "commit": s.Commit(t.Context(), 0, step("", "c1", "1")), "reset": s.Reset(t.Context(), 0),
+	} {
+		var refusal *redisstate.RefusedError
+		if !errors.As(err, &refusal) || refusal.Code != "WRONGPASS" {
+			t.Errorf("%s: got error %v, want WRONGPASS", call, err)
+		}
+	}
 }
 
 func TestLoad_RefusalIsNoEmptyAnswer(t *testing.T) {

@@ -23,11 +23,11 @@ const (
 // proxy stands between a store and Redis and breaks the line where it is told to.
 type proxy struct {
 	listener net.Listener
-	target   string
 
-	mu    sync.Mutex
-	where cut
-	lines []net.Conn // every connection that is open
+	mu     sync.Mutex
+	target string // where new connections lead to
+	where  cut
+	lines  []net.Conn // every connection that is open
 }
 
 func startProxy(t *testing.T, target string) *proxy {
@@ -65,6 +65,13 @@ func (p *proxy) breakAt(where cut) {
 	p.where = where
 }
 
+// pointTo leads new connections elsewhere, as a name that moves to a new primary does.
+func (p *proxy) pointTo(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
 func (p *proxy) at() cut {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +79,10 @@ func (p *proxy) at() cut {
 }
 
 func (p *proxy) serve(client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		_ = client.Close()
 		return

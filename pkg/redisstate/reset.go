@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Reset removes everything of a partition in one atomic step, for a rebuild: people without their
@@ -19,17 +21,19 @@ func (s *Store) Reset(ctx context.Context, partition int32) error {
 }
 
 func (s *Store) reset(ctx context.Context, l *layout) error {
-	node, err := s.node(ctx, l)
-	if err != nil {
+	var conn *redis.Conn
+	// Every commit writes the checkpoint, so watching it guards the list of buckets too.
+	if err := s.routed(ctx, l, func(node *redis.Client) error {
+		conn = node.Conn()
+		if err := conn.Do(ctx, "watch", l.checkpoint).Err(); err != nil {
+			conn.Close()
+			return unsent(err)
+		}
+		return nil
+	}); err != nil {
 		return err
 	}
-	conn := node.Conn()
 	defer conn.Close()
-	// Every commit writes the checkpoint, so watching it guards the list of buckets too.
-	if err := conn.Do(ctx, "watch", l.checkpoint).Err(); err != nil {
-		s.reroute(ctx)
-		return unsent(err)
-	}
 	keys := []string{l.checkpoint}
 	keys = append(keys, l.people[:]...)
 	scan := conn.Scan(ctx, 0, l.prefix+"d:*", 1000).Iterator()
@@ -37,14 +41,14 @@ func (s *Store) reset(ctx context.Context, l *layout) error {
 		keys = append(keys, scan.Val())
 	}
 	if err := scan.Err(); err != nil {
-		_ = conn.Do(ctx, "unwatch").Err()
+		discard(ctx, conn)
 		return unsent(err)
 	}
 	if err := conn.Do(ctx, "multi").Err(); err != nil {
-		_ = conn.Do(ctx, "unwatch").Err()
+		discard(ctx, conn)
 		return unsent(err)
 	}
-	err = finish(ctx, conn, unlinks(ctx, keys))
+	err := finish(ctx, conn, unlinks(ctx, keys))
 	if err != nil && !errors.Is(err, ErrConflict) {
 		s.reroute(ctx)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 )
 
@@ -124,7 +125,8 @@ func (c *Client) do(ctx context.Context, x *exchange) (sent bool, err error) {
 }
 
 // call sends a typed request whose repetition is harmless and gives its answer.
-// Connections that died in the pool are tried again at once with fresh ones.
+// Connections that died in the pool are tried again at once with fresh ones, and
+// a broker that the transport has not heard of yet is waited for.
 func (c *Client) call(ctx context.Context, node int32, msg protocol.Message) (protocol.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
@@ -134,7 +136,12 @@ func (c *Client) call(ctx context.Context, node int32, msg protocol.Message) (pr
 		if err == nil {
 			return x.msg, nil
 		}
-		if attempt > 4 || !staleConn(err) || ctx.Err() != nil {
+		switch {
+		case errors.Is(err, kafka.BrokerNotAvailable) && attempt <= unknownBrokerAttempts:
+			if backoff(ctx, attempt) != nil {
+				return nil, err
+			}
+		case attempt > 4 || !staleConn(err) || ctx.Err() != nil:
 			return nil, err
 		}
 	}
@@ -156,5 +163,8 @@ func backoff(ctx context.Context, n int) error {
 func delayFor(n int) time.Duration {
 	return min(5*time.Millisecond<<min(max(n-1, 0), 10), 500*time.Millisecond)
 }
+
+// unknownBrokerAttempts spans two rounds of the transport's own look for brokers.
+const unknownBrokerAttempts = 10
 
 var errAnswer = errors.New("malformed answer")

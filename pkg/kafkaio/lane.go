@@ -87,9 +87,15 @@ func (c *Client) submit(jobs ...*job) {
 
 // refuse ends an attempt that has nowhere to go.
 func (c *Client) refuse(j *job) {
-	j.sent, j.err = false, errNoLeader
-	c.submit(j.owner.complete(j))
-	j.owner.deliver()
+	c.endUnsent(j, errNoLeader)
+}
+
+// endUnsent ends an attempt without having sent anything.
+func (c *Client) endUnsent(j *job, err error) {
+	owner := j.owner
+	j.sent, j.err = false, err
+	c.submit(owner.complete(j))
+	owner.deliver()
 }
 
 func (c *Client) lane(node int32) *lane {
@@ -120,8 +126,11 @@ func (l *lane) run() {
 	l.mu.Unlock()
 
 	frame = l.send(frame, jobs)
+	// An owner may use its job again once it is complete.
+	owners := make([]jobOwner, len(jobs))
 	next := make([]*job, 0, len(jobs))
-	for _, j := range jobs {
+	for i, j := range jobs {
+		owners[i] = j.owner
 		if n := j.owner.complete(j); n != nil {
 			next = append(next, n)
 		}
@@ -140,8 +149,8 @@ func (l *lane) run() {
 		l.active--
 	}
 	l.mu.Unlock()
-	for _, j := range jobs {
-		j.owner.deliver()
+	for _, o := range owners {
+		o.deliver()
 	}
 }
 

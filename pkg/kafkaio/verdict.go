@@ -98,9 +98,7 @@ func (c *Client) resubmit(j *job, renew bool, check func() error) {
 			}
 		}
 		if err := check(); err != nil {
-			j.err, j.sent = err, false
-			c.submit(j.owner.complete(j))
-			j.owner.deliver()
+			c.endUnsent(j, err)
 			return
 		}
 		c.submit(j)

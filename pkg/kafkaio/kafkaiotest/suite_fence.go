@@ -146,7 +146,7 @@ func testZombie(t *testing.T, s *suite) {
 		t.Fatalf("fence 1: %v", err)
 	}
 	// The old owner writes without pause while the new one takes over.
-	stop, stopped := make(chan struct{}), make(chan error, 1)
+	stopped := make(chan error, 1)
 	go func() {
 		for i := 0; ; i++ {
 			done := make(chan error, 1)
@@ -154,12 +154,6 @@ func testZombie(t *testing.T, s *suite) {
 			if err := <-done; err != nil {
 				stopped <- err
 				return
-			}
-			select {
-			case <-stop:
-				stopped <- nil
-				return
-			default:
 			}
 		}
 	}()
@@ -177,9 +171,13 @@ func testZombie(t *testing.T, s *suite) {
 			t.Fatalf("the new owner: %v", err)
 		}
 	}
-	close(stop)
-	if err := <-stopped; !errors.Is(err, kafkaio.ErrFenced) {
-		t.Errorf("the old owner ended with %v, want ErrFenced", err)
+	select {
+	case err := <-stopped:
+		if !errors.Is(err, kafkaio.ErrFenced) {
+			t.Errorf("the old owner ended with %v, want ErrFenced", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the old owner writes on")
 	}
 	if _, err := appendWait(t, zombie, numbered("late", 0, 1)); !errors.Is(err, kafkaio.ErrFenced) {
 		t.Errorf("a later append of the old owner gives %v, want ErrFenced", err)

@@ -41,23 +41,28 @@ func assigned(t *testing.T, m *kafkaio.Membership, want ...int32) *kafkaio.Gener
 // shared waits until the members have all n partitions between them, half each.
 func shared(t *testing.T, a, b *kafkaio.Membership) (ga, gb *kafkaio.Generation) {
 	t.Helper()
+	advance := func(g **kafkaio.Generation, m *kafkaio.Membership) {
+		t.Helper()
+		next, err := m.Next(within(t))
+		if err != nil {
+			t.Fatalf("wait for a share: %v", err)
+		}
+		*g = next
+	}
+	advance(&ga, a)
+	advance(&gb, b)
 	for {
-		var err error
-		if gb, err = b.Next(within(t)); err != nil {
-			t.Fatalf("next of the second: %v", err)
-		}
-		if ga, err = a.Next(within(t)); err != nil {
-			t.Fatalf("next of the first: %v", err)
-		}
-		for ga.ID < gb.ID {
-			if ga, err = a.Next(within(t)); err != nil {
-				t.Fatalf("next of the first: %v", err)
-			}
-		}
 		both := slices.Concat(ga.Partitions, gb.Partitions)
 		slices.Sort(both)
-		if ga.ID == gb.ID && len(ga.Partitions) == 3 && slices.Equal(both, []int32{0, 1, 2, 3, 4, 5}) {
+		switch {
+		case ga.ID < gb.ID:
+			advance(&ga, a)
+		case gb.ID < ga.ID:
+			advance(&gb, b)
+		case len(ga.Partitions) == 3 && slices.Equal(both, []int32{0, 1, 2, 3, 4, 5}):
 			return ga, gb
+		default:
+			t.Fatalf("generation %d gives %v and %v", ga.ID, ga.Partitions, gb.Partitions)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func testUnavailable(t *testing.T, s *suite) {
 	line := NewLine()
 	c := s.open(t, over(line))
 	topic := topicOf(t, c, 1)
-	p := producerOf(t, c, kafkaio.ProducerConfig{Topic: topic})
+	p := producerOf(t, c, kafkaio.ProducerConfig{Topic: topic, Timeout: 2 * time.Second})
 	if err := p.Produce(within(t), numbered("before", 0, 1)); err != nil {
 		t.Fatalf("produce: %v", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -122,24 +121,6 @@ func TestDoor_SpeaksTheRealProtocol(t *testing.T) {
 	cancel()
 	if err := d.track(ctx, call{}); err == nil {
 		t.Error("ended context: got no error")
-	}
-}
-
-func TestPickAddresses_GivesWayToOthers(t *testing.T) {
-	if ln, err := net.Listen("tcp", "127.0.0.1:8080"); err == nil { // else somebody else holds it, which serves as well
-		defer func() { _ = ln.Close() }()
-	}
-	var said []string
-	a, err := pickAddresses(func(format string, _ ...any) { said = append(said, format) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.http == "127.0.0.1:8080" || a.http == "" || len(said) == 0 {
-		t.Errorf("got %s and %d notices, want another port and a notice", a.http, len(said))
-	}
-	distinct := map[string]bool{a.http: true, a.kafka: true, a.registry: true, a.admin: true}
-	if len(distinct) != 4 {
-		t.Errorf("got %+v, want four addresses", a)
 	}
 }
 

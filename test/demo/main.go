@@ -21,7 +21,11 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/services/sink/saleswingstest"
+	"github.com/cohortflow/cohortflow/test/demo/stack"
 )
+
+// partitions of every topic of the demo.
+const partitions = 12
 
 type options struct {
 	exit    bool
@@ -50,13 +54,13 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 	if o.people < 100 || o.people > 5000 || flag.NArg() > 0 {
 		return errors.New("--people must be 100 to 5000, and there are no further arguments")
 	}
-	root, err := repositoryRoot()
+	root, err := stack.Root()
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
 	scr.linef("Building ...")
-	binary, err := build(ctx, root)
+	binary, err := stack.Build(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -65,7 +69,7 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 		return err
 	}
 	defer remove()
-	a, err := pickAddresses(scr.linef)
+	a, err := stack.Usual(scr.linef)
 	if err != nil {
 		return err
 	}
@@ -74,17 +78,23 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 		return err
 	}
 	defer stopWings()
-	s, err := start(binary, dataDir, arguments(a, dataDir, wingsURL))
+	s, err := stack.Start(stack.Config{
+		Binary: binary, DataDir: dataDir, Addresses: a, Partitions: partitions,
+		Args: []string{
+			"--pipelines-write-keys", writeKey, "--reporting-keys", signingKey,
+			"--saleswings-url", wingsURL, "--saleswings-key", salesWingsKey,
+		},
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop(15*time.Second)) }()
-	if err := s.ready(ctx, a.admin, 30*time.Second); err != nil {
+	defer func() { err = errors.Join(err, s.Stop(15*time.Second)) }()
+	if err := s.Ready(ctx, a.Admin, 30*time.Second); err != nil {
 		return err
 	}
-	scr.linef("Built and ready after %.1f s: HTTP %s, Kafka %s, schema registry %s, admin %s", time.Since(begun).Seconds(), a.http, a.kafka, a.registry, a.admin)
+	scr.linef("Built and ready after %.1f s: HTTP %s, Kafka %s, schema registry %s, admin %s", time.Since(begun).Seconds(), a.HTTP, a.Kafka, a.Registry, a.Admin)
 
-	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{a.kafka}, ClientID: "demo"}, slog.New(slog.DiscardHandler))
+	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{a.Kafka}, ClientID: "demo"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -95,18 +105,18 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 	if o.exit {
 		return nil
 	}
-	tryIt(scr, a, s.log)
+	tryIt(scr, a, s.LogFile())
 	select {
 	case <-ctx.Done():
 		scr.linef("\nStopping ...")
 		return nil
-	case <-s.ended:
-		return s.failed("ended by itself")
+	case <-s.Ended():
+		return s.Failed("ended by itself")
 	}
 }
 
 // perform plays the day, shows what comes of it, and sums up.
-func perform(ctx context.Context, o options, scr *screen, client *kafkaio.Client, a addresses, wings *saleswingstest.Server, begun time.Time) error {
+func perform(ctx context.Context, o options, scr *screen, client *kafkaio.Client, a stack.Addresses, wings *saleswingstest.Server, begun time.Time) error {
 	now := time.Now()
 	today := newDay(o.seed, now, o.people)
 	b := newBoard(now)
@@ -126,7 +136,7 @@ func perform(ctx context.Context, o options, scr *screen, client *kafkaio.Client
 	}()
 	playing, stopPlaying := context.WithCancel(ctx)
 	played := make(chan error, 1)
-	go func() { played <- play(playing, newDoor("http://"+a.http), today, b, scr) }()
+	go func() { played <- play(playing, newDoor("http://"+a.HTTP), today, b, scr) }()
 
 	var problem error
 	select {

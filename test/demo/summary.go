@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cohortflow/cohortflow/test/bench/latency"
+	"github.com/cohortflow/cohortflow/test/demo/stack"
 )
 
 // summary prints what the play came to. It returns an error when something that
@@ -78,18 +79,18 @@ func table(scr *screen, fill func(row func(cells ...any))) {
 }
 
 // tryIt prints commands to go on with.
-func tryIt(scr *screen, a addresses, logFile string) {
+func tryIt(scr *screen, a stack.Addresses, logFile string) {
 	scr.headf("The pipeline is up. Try it from another terminal:")
 	for _, c := range []struct{ what, command string }{
 		{"buy something: shopper-9001 enters recent_purchaser_7d", fmt.Sprintf(
-			`curl -u %s: http://%s/v1/track -d '{"userId":"shopper-9001","event":"Order Completed","properties":{"order_id":"o-1","total":59.9}}'`, writeKey, a.http)},
+			`curl -u %s: http://%s/v1/track -d '{"userId":"shopper-9001","event":"Order Completed","properties":{"order_id":"o-1","total":59.9}}'`, writeKey, a.HTTP)},
 		{"tell who it is: the ad platforms get digests of the email, never the email", fmt.Sprintf(
-			`curl -u %s: http://%s/v1/identify -d '{"userId":"shopper-9001","traits":{"email":"you@shop.example"}}'`, writeKey, a.http)},
-		{"watch the transitions' keys", fmt.Sprintf(`kcat -b %s -t cohort.transitions.v1 -C -o end -f '%%k at offset %%o of %%p\n'`, a.kafka)},
+			`curl -u %s: http://%s/v1/identify -d '{"userId":"shopper-9001","traits":{"email":"you@shop.example"}}'`, writeKey, a.HTTP)},
+		{"watch the transitions' keys", fmt.Sprintf(`kcat -b %s -t cohort.transitions.v1 -C -o end -f '%%k at offset %%o of %%p\n'`, a.Kafka)},
 		{"read the ad-suppression records, decoded by the schema registry", fmt.Sprintf(
-			`kcat -b %s -t ads.suppression.meta.v1 -C -o beginning -e -s value=avro -r http://%s`, a.kafka, a.registry)},
-		{"see the schemas", fmt.Sprintf(`curl http://%s/subjects`, a.registry)},
-		{"see the metrics", fmt.Sprintf(`curl -s http://%s/metrics | grep cohortflow_`, a.admin)},
+			`kcat -b %s -t ads.suppression.meta.v1 -C -o beginning -e -s value=avro -r http://%s`, a.Kafka, a.Registry)},
+		{"see the schemas", fmt.Sprintf(`curl http://%s/subjects`, a.Registry)},
+		{"see the metrics", fmt.Sprintf(`curl -s http://%s/metrics | grep cohortflow_`, a.Admin)},
 	} {
 		scr.linef("  %s", scr.paint(dim, "# "+c.what))
 		scr.linef("  %s", scr.paint(blue, c.command))

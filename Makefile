@@ -99,7 +99,7 @@ sync-check: ## Fail when two modules ask for different versions of a library
 	@tools/check-sync.sh
 
 .PHONY: deploy-check
-deploy-check: $(TOOLS)/kubeconform $(TOOLS)/helm ## Validate compose, chart, rules and dashboards
+deploy-check: $(TOOLS)/compose $(TOOLS)/kubeconform $(TOOLS)/helm ## Validate compose, chart, rules and dashboards
 	@PATH="$(CURDIR)/$(TOOLS):$$PATH" tools/check-deploy.sh
 
 .PHONY: image
@@ -109,13 +109,20 @@ image: ## Build the container images (needs Docker)
 			--build-arg VERSION=$(VERSION) -t $$(basename $$dir):$(VERSION) .; \
 	done
 
+# The secret of this machine's containers; losing it makes known people strangers to them.
+ENVFILE := build/compose.env
+$(ENVFILE):
+	@mkdir -p $(@D)
+	@umask 077 && printf 'COHORTFLOW_SEAL_SECRET=%s\nCOHORTFLOW_INGEST_KEY=%s\n' \
+		"$$(openssl rand -hex 32)" "$$(openssl rand -hex 16)" >$@
+
 .PHONY: up
-up: ## Start everything in containers (needs Docker)
-	docker compose up --build --wait
+up: $(ENVFILE) ## Start everything in containers (needs Docker)
+	docker compose --env-file $(ENVFILE) up --build --wait
 
 .PHONY: down
-down: ## Stop the containers and keep their data
-	docker compose down
+down: $(ENVFILE) ## Stop the containers and keep their data
+	docker compose --env-file $(ENVFILE) down
 
 # Tools are built from pinned modules outside the workspace, so that no tool's dependency
 # ever moves one of the product's.
@@ -128,6 +135,7 @@ $(TOOLS)/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
 $(TOOLS)/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
 $(TOOLS)/benchstat: PACKAGE := golang.org/x/perf/cmd/benchstat
 $(TOOLS)/gofumpt: PACKAGE := mvdan.cc/gofumpt
+$(TOOLS)/compose: PACKAGE := github.com/compose-spec/compose-go/v2/cmd
 $(TOOLS)/%: tools/go/go.mod
 	@mkdir -p $(TOOLS)
 	cd tools/go && GOWORK=off go build -o $(CURDIR)/$@ $(PACKAGE)

@@ -18,7 +18,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/gofrs/uuid/v5"
+	"github.com/google/uuid"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/contrib/instrumentation/runtime"
 	"go.opentelemetry.io/otel"
@@ -142,7 +142,7 @@ func (t *T) Shutdown(ctx context.Context) error {
 
 func newResource(ctx context.Context, cfg Config) (*resource.Resource, error) {
 	if cfg.Instance == "" {
-		id, err := uuid.NewV7()
+		id, err := uuid.NewRandom()
 		if err != nil {
 			return nil, fmt.Errorf("telemetry: draw an instance id: %w", err)
 		}

@@ -1,0 +1,166 @@
+package telemetry_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/cohortflow/cohortflow/pkg/telemetry"
+)
+
+const deployDir = "../../deploy"
+
+// fromElsewhere are metrics that we do not make ourselves.
+var fromElsewhere = map[string]bool{"up": true, "go_memory_used_bytes": true, "go_goroutine_count": true}
+
+// notMetrics are the words of PromQL that stand without parentheses behind them.
+var notMetrics = map[string]bool{"and": true, "or": true, "unless": true, "bool": true, "offset": true}
+
+var (
+	quoted   = regexp.MustCompile(`"[^"]*"`)
+	matchers = regexp.MustCompile(`\{[^}]*\}`)
+	ranges   = regexp.MustCompile(`\[[^\]]*\]`)
+	grouping = regexp.MustCompile(`\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)`)
+	word     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*(\s*\()?`)
+)
+
+// metricsIn lists the metrics of a PromQL expression. It knows as much of the language
+// as our expressions use.
+func metricsIn(expr string) (names []string) {
+	for _, noise := range []*regexp.Regexp{quoted, matchers, ranges, grouping} {
+		expr = noise.ReplaceAllString(expr, " ")
+	}
+	for _, w := range word.FindAllString(expr, -1) {
+		if !strings.HasSuffix(w, "(") && !notMetrics[w] {
+			names = append(names, w)
+		}
+	}
+	return names
+}
+
+func knownMetrics() map[string]bool {
+	known := map[string]bool{}
+	for _, m := range telemetry.Catalogue() {
+		name := m.PrometheusName()
+		if m.Kind == telemetry.KindHistogram {
+			known[name+"_bucket"], known[name+"_sum"], known[name+"_count"] = true, true, true
+			continue
+		}
+		known[name] = true
+	}
+	return known
+}
+
+func readDeploy(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(deployDir, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// exprs collects every "expr" of a decoded document, however deep.
+func exprs(node any) (found []string) {
+	switch node := node.(type) {
+	case map[string]any:
+		for key, value := range node {
+			if text, ok := value.(string); ok && key == "expr" {
+				found = append(found, text)
+			}
+			found = append(found, exprs(value)...)
+		}
+	case []any:
+		for _, value := range node {
+			found = append(found, exprs(value)...)
+		}
+	}
+	return found
+}
+
+func TestDeploy_DashboardsAndAlertsUseOnlyMetricsWeEmit(t *testing.T) {
+	known := knownMetrics()
+
+	var rules struct {
+		Groups []struct {
+			Rules []struct{ Record, Alert, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal(readDeploy(t, "prometheus/rules.yml"), &rules); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	check := func(where, expr string) {
+		for _, name := range metricsIn(expr) {
+			checked++
+			if !known[name] && !fromElsewhere[name] {
+				t.Errorf("%s uses %s, which nothing emits: %s", where, name, expr)
+			}
+		}
+	}
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			if r.Record != "" {
+				known[r.Record] = true
+			}
+		}
+	}
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			check(r.Record+r.Alert, r.Expr)
+		}
+	}
+
+	dashboards, err := filepath.Glob(filepath.Join(deployDir, "grafana/dashboards/*.json"))
+	if err != nil || len(dashboards) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, path := range dashboards {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dashboard any
+		if err := json.Unmarshal(text, &dashboard); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for _, expr := range exprs(dashboard) {
+			check(filepath.Base(path), expr)
+		}
+	}
+	if checked < 30 {
+		t.Errorf("only %d names were looked at: the reader of expressions is broken", checked)
+	}
+}
+
+func TestDeploy_BoundsThatAlertsNameAreBucketBounds(t *testing.T) {
+	bounds := map[string]bool{}
+	for _, b := range telemetry.LatencyBuckets() {
+		text, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bounds[string(text)] = true
+	}
+	found := regexp.MustCompile(`le="([0-9.]+)"`).FindAllStringSubmatch(string(readDeploy(t, "prometheus/rules.yml")), -1)
+	if len(found) == 0 {
+		t.Fatal("no rule names a bound")
+	}
+	for _, f := range found {
+		if !bounds[f[1]] {
+			t.Errorf("a rule asks for le=%q, which is no bound of LatencyBuckets", f[1])
+		}
+	}
+}
+
+func TestMetricsIn_FindsNamesAndNothingElse(t *testing.T) {
+	got := strings.Join(metricsIn(`histogram_quantile(0.99, sum by (le, a) (rate(x_bucket{a="b",c!~"d|e"}[5m]))) / on (z) y_total > 3 and r:s:t`), " ")
+	if got != "x_bucket y_total r:s:t" {
+		t.Errorf("got %q", got)
+	}
+}

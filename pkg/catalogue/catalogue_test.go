@@ -253,6 +253,11 @@ func TestLoad_RefusesTooMuch(t *testing.T) {
 	if _, err := Load("big.yaml", make([]byte, MaxSize+1)); err == nil {
 		t.Error("a file above the bound is taken")
 	}
+	for _, deep := range []string{"[", "{a: ", "- ", "? ", "&a "} {
+		if _, err := Load("deep.yaml", []byte(strings.Repeat(deep, 100_000))); err == nil || !strings.Contains(err.Error(), "too deep") {
+			t.Errorf("%q many times: got %.200v, want a fault about depth", deep, err)
+		}
+	}
 	// Nine levels of nine aliases: a billion conditions, were they written out.
 	text := "version: 1\nevents: {order: {names: [purchase]}}\ncohorts:\n- key: a0\n  when: &a0 {did: {event: order}}\n"
 	for i := range 9 {

@@ -8,11 +8,18 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // maxNodes bounds the work on one file: an alias counts as often as it is used.
 const maxNodes = 50_000
+
+const (
+	maxNesting = 64  // brackets that are open at a time
+	maxMarkers = 256 // dashes, anchors and tags on one line
+)
 
 // loader walks the document and takes down every fault. Paths are those of
 // cohort.Problem.
@@ -27,7 +34,11 @@ type loader struct {
 
 // parse gives the root of the only document, or nil with a fault.
 func (l *loader) parse(text []byte) ast.Node {
-	file, err := parser.ParseBytes(text, 0)
+	tokens := lexer.Tokenize(string(text))
+	if !l.shallow(tokens) {
+		return nil
+	}
+	file, err := parser.Parse(tokens, 0)
 	if err != nil {
 		at, message := place{1, 1}, err.Error()
 		var positioned yaml.Error
@@ -58,6 +69,31 @@ func (l *loader) parse(text []byte) ast.Node {
 	l.anchors = make(map[string]ast.Node)
 	ast.Walk(anchors(l.anchors), roots[0])
 	return roots[0]
+}
+
+// shallow refuses nesting that no catalogue has before the parser, which is
+// recursive and slow with depth, gets to see it.
+func (l *loader) shallow(tokens token.Tokens) bool {
+	open, line, markers := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, markers = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			open++
+		case token.SequenceEndType, token.MappingEndType:
+			open--
+		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
+			markers++
+		default:
+		}
+		if open > maxNesting || markers > maxMarkers {
+			l.fault("", place{line, t.Position.Column}, "this is nested too deep")
+			return false
+		}
+	}
+	return true
 }
 
 // anchors collects what aliases stand for.

@@ -14,7 +14,8 @@ func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions
 	if o.Patterns == 0 {
 		return changed
 	}
-	fact := Fact{At: min(o.At, logTime), ID: eventHash(o.ID), Offset: o.Offset}
+	logTime = min(max(logTime, -maxTime), maxTime)
+	fact := Fact{At: min(max(o.At, -maxTime), logTime), ID: eventHash(o.ID), Offset: o.Offset}
 	var due [cohortWords]uint64
 	moved := false
 	for set := uint64(o.Patterns); set != 0; set &= set - 1 {
@@ -84,7 +85,7 @@ func (g *Program) settle(p *Person, index int, at, logTime int64, o *Observation
 	}
 	d := g.turn(p, index, is, effective, logTime, out)
 	d.Reason = effectiveReason
-	d.SourceID, d.SourceAt, d.AcceptedAt = o.ID, o.At, o.AcceptedAt
+	d.SourceID, d.SourceAt, d.AcceptedAt = o.ID, at, o.AcceptedAt
 }
 
 // Fire judges the deadlines of exactly the instant at, which lies before log time,

@@ -115,6 +115,7 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	if v := r.uvarint(); v > 0 {
 		base = unzigzag(v - 1)
 		p.judged = base
+		r.bad = r.bad || base > maxTime || base < -maxTime
 	}
 	switch v := r.uvarint(); v {
 	case 0:
@@ -159,7 +160,7 @@ func (g *Program) decodeFacts(r *reader, p *Person, base int64) {
 			f := Fact{At: last.At - int64(r.uvarint()), ID: r.hash()}
 			offset += r.varint()
 			f.Offset = offset
-			if f.At > last.At || !first && !last.newer(f) {
+			if f.At > last.At || f.At < -maxTime || !first && !last.newer(f) {
 				r.bad = true
 				return
 			}
@@ -176,6 +177,10 @@ func (g *Program) decodeStays(r *reader, p *Person, base int64) {
 	for n := r.count(3); n > 0 && !r.bad; n-- {
 		id := r.uint16()
 		at -= r.varint()
+		if at > base || at < -maxTime {
+			r.bad = true
+			return
+		}
 		i := slices.IndexFunc(g.cohorts, func(c cohort) bool { return c.id == id })
 		switch {
 		case i >= 0 && p.stayOf(i) < 0:

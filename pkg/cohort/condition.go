@@ -5,6 +5,9 @@ import "math"
 // Never is the instant that does not come.
 const Never = int64(math.MaxInt64)
 
+// maxTime bounds instants, so that none leaves int64 by adding a window: a million years.
+const maxTime = int64(1) << 55
+
 // truth is what the facts say about an instant. Unknown happens only about the
 // past (see knowledge), never at log time.
 type truth uint8

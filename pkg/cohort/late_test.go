@@ -203,3 +203,29 @@ func TestApply_KeepsTheNewestContacts(t *testing.T) {
 		t.Error("somebody without facts has a deadline")
 	}
 }
+
+// Stamps from outside time decide like any other and leave a state that can be read.
+func TestApply_BoundsTime(t *testing.T) {
+	g := compile(t, standard())
+	for _, c := range []struct{ at, logTime int64 }{{-1 << 63, 1000}, {Never, Never}, {-1 << 63, -1 << 62}, {0, Never}} {
+		var p, again Person
+		if err := g.Decode("p", nil, &p); err != nil {
+			t.Fatal(err)
+		}
+		var out Decisions
+		g.Apply(&p, &Observation{Patterns: 7, At: c.at, ID: "e"}, c.logTime, &out)
+		if err := g.Decode("p", g.Append(nil, &p), &again); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+		for range 8 {
+			at := g.NextDeadline(&again)
+			if at == Never {
+				break
+			}
+			g.Fire(&again, at, Never, &out)
+			if next := g.NextDeadline(&again); next <= at {
+				t.Fatalf("%+v: deadline %d fired, and the next is %d", c, at, next)
+			}
+		}
+	}
+}

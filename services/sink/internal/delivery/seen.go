@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"container/list"
+	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 )
@@ -41,6 +42,7 @@ func (s *Seen) Put(person string, id cohort.ID) {
 		s.order.MoveToFront(e)
 		return
 	}
+	person = strings.Clone(person) // the caller's may hold a whole record in memory
 	s.people[person] = s.order.PushFront(&seenPerson{person, id})
 	if s.order.Len() > s.most {
 		oldest := s.order.Back()

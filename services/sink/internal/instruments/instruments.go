@@ -18,6 +18,7 @@ import (
 type Set struct {
 	destination string
 	deliveries  metric.Int64Counter
+	remarks     metric.Int64Counter
 	duration    metric.Float64Histogram
 	waited      metric.Float64Histogram
 	latency     metric.Float64Histogram
@@ -27,11 +28,28 @@ type Set struct {
 	outcomes    sync.Map // outcome -> metric.MeasurementOption
 }
 
+// Remarks.
+const (
+	ContactRefused     = "contact_refused"     // by a platform's rules
+	ContactUnreadable  = "contact_unreadable"  // sealed under a secret that is not at hand
+	WithoutIdentifiers = "without_identifiers" // a suppression that no platform can match
+	ReceiptLeftOut     = "receipt_left_out"    // the receipts topic could not keep up
+	Repeat             = "repeat"              // a transition that was done before
+)
+
 // New makes the instruments of a destination; to names the end of the pipeline in
 // cohort.pipeline.latency.
 func New(meter metric.Meter, destination, to string) *Set {
 	dest := telemetry.Destination.String(destination)
+	// Not of the catalogue of dashboards: a count of oddities. The SDK refuses an
+	// instrument only for its name.
+	remarks, err := meter.Int64Counter("sink.remarks", metric.WithUnit("{remark}"),
+		metric.WithDescription("Oddities on the way to a destination, by kind."))
+	if err != nil {
+		panic("instruments: " + err.Error())
+	}
 	s := &Set{
+		remarks:     remarks,
 		destination: destination,
 		deliveries:  telemetry.Counter(meter, telemetry.MetricSinkDeliveries),
 		duration:    telemetry.Histogram(meter, telemetry.MetricSinkDuration),
@@ -48,17 +66,27 @@ func New(meter metric.Meter, destination, to string) *Set {
 	return s
 }
 
-// Outcome counts n transitions.
+// Outcome counts n transitions by what became of them.
 func (s *Set) Outcome(ctx context.Context, outcome string, n int) {
-	if n == 0 {
-		return
+	if n > 0 {
+		s.deliveries.Add(ctx, int64(n), s.labelled(outcome))
 	}
+}
+
+// Remark counts what happens on the way and is no outcome of a transition.
+func (s *Set) Remark(ctx context.Context, remark string, n int) {
+	if n > 0 {
+		s.remarks.Add(ctx, int64(n), s.labelled(remark))
+	}
+}
+
+func (s *Set) labelled(outcome string) metric.MeasurementOption {
 	opt, ok := s.outcomes.Load(outcome)
 	if !ok {
 		opt, _ = s.outcomes.LoadOrStore(outcome, metric.WithAttributeSet(attribute.NewSet(
 			telemetry.Destination.String(s.destination), telemetry.Outcome.String(outcome))))
 	}
-	s.deliveries.Add(ctx, int64(n), opt.(metric.MeasurementOption))
+	return opt.(metric.MeasurementOption)
 }
 
 // Duration records how long one request took.

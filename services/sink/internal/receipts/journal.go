@@ -35,6 +35,11 @@ func (j *Journal) Room(ctx context.Context) error {
 	return j.dead.Room(ctx)
 }
 
+// Full says whether Room would wait.
+func (j *Journal) Full() bool {
+	return j.receipts != nil && j.receipts.Full() || j.dead.Full()
+}
+
 // Outcome is what is said of a transition beyond what it says itself.
 type Outcome struct {
 	Outcome string // avrocodec.Outcome*

@@ -95,6 +95,13 @@ func (w *Writer) Room(ctx context.Context) error {
 	}
 }
 
+// Full says whether Room would wait.
+func (w *Writer) Full() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pending >= w.most && !w.ended
+}
+
 // Err says whether writing fails at present.
 func (w *Writer) Err() error {
 	w.mu.Lock()

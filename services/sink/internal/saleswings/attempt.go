@@ -12,6 +12,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
+	"github.com/cohortflow/cohortflow/services/sink/internal/instruments"
 	"github.com/cohortflow/cohortflow/services/sink/internal/receipts"
 )
 
@@ -32,7 +33,7 @@ func (w *worker) deliver(ctx context.Context, batch []*delivery.Item) error {
 		a.item = it
 		var unreadable int
 		a.activity, unreadable = newActivity(&it.Transition, w.keys)
-		w.metrics.Outcome(ctx, "contact_unreadable", unreadable)
+		w.metrics.Remark(ctx, instruments.ContactUnreadable, unreadable)
 		if it.Attempts == 0 {
 			it.FirstTry = time.Now()
 		}

@@ -3,6 +3,7 @@ package saleswings
 import (
 	"container/list"
 	"crypto/sha256"
+	"strings"
 )
 
 // identified remembers which email a person was last introduced with, for the
@@ -40,6 +41,7 @@ func (s *identified) put(person, email string) {
 		s.order.MoveToFront(e)
 		return
 	}
+	person = strings.Clone(person) // the caller's may hold a whole record in memory
 	s.people[person] = s.order.PushFront(&introduction{person, shortDigest(email)})
 	if s.order.Len() > s.most {
 		oldest := s.order.Back()

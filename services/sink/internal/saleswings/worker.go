@@ -14,6 +14,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
 	"github.com/cohortflow/cohortflow/services/sink/internal/feed"
+	"github.com/cohortflow/cohortflow/services/sink/internal/instruments"
 	"github.com/cohortflow/cohortflow/services/sink/internal/receipts"
 )
 
@@ -155,7 +156,7 @@ func (w *worker) read(ctx context.Context, r *kafkaio.Record) {
 	}
 	added, superseded := w.queue.Add(it)
 	if !added {
-		w.metrics.Outcome(ctx, "repeat", 1)
+		w.metrics.Remark(ctx, instruments.Repeat, 1)
 		return
 	}
 	it.Ticket = w.position.Open(r.Offset)

@@ -1,0 +1,241 @@
+package adsuppress
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+)
+
+// cluster is an output topic in memory with the fence as Kafka has it, and with the
+// faults of a network in front of it.
+type cluster struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	faulty bool // draw faults at present
+	all    []kafkaio.Record
+	kept   []kafkaio.Record // what compaction has left of all
+	epochs map[string]int16
+	fence  int16 // newest epoch that has written
+	faults map[string]int
+}
+
+func newCluster(seed uint64) *cluster {
+	return &cluster{random: rand.New(rand.NewPCG(seed, 7)), faulty: true, epochs: map[string]int16{}, fence: -1, faults: map[string]int{}}
+}
+
+func (c *cluster) draw(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.random.IntN(n)
+}
+
+func (c *cluster) fault(name string, oneIn int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.faulty || c.random.IntN(oneIn) != 0 {
+		return false
+	}
+	c.faults[name]++
+	return true
+}
+
+func (c *cluster) heal() { c.mu.Lock(); c.faulty = false; c.mu.Unlock() }
+
+func (c *cluster) TakeEpoch(_ context.Context, id string) (kafkaio.Epoch, error) {
+	if c.fault("epoch", 20) {
+		return kafkaio.Epoch{}, kafkaio.ErrUnavailable
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.epochs[id]
+	c.epochs[id] = e + 1
+	return kafkaio.Epoch{ProducerID: 77, Epoch: e}, nil
+}
+
+func (c *cluster) Offsets(context.Context, string, int32) (start, end int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return 0, int64(len(c.all)), nil
+}
+
+func (c *cluster) ReadRange(_ context.Context, _ string, _ int32, from, to int64) ([]kafkaio.Record, error) {
+	if c.fault("read", 20) {
+		return nil, kafkaio.ErrUnavailable
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []kafkaio.Record
+	for _, r := range c.kept {
+		if r.Offset >= from && r.Offset < to {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// compactionLag is how many records at the end compaction leaves alone: what
+// min.compaction.lag.ms of the topic is for.
+const compactionLag = 30
+
+// compact keeps the last record of every key.
+func (c *cluster) compact() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := map[string]int64{}
+	for _, r := range c.kept {
+		last[string(r.Key)] = r.Offset
+	}
+	var kept []kafkaio.Record
+	for _, r := range c.kept {
+		if r.Offset >= int64(len(c.all)-compactionLag) || last[string(r.Key)] == r.Offset && (r.Value != nil || c.random.IntN(2) == 0) {
+			kept = append(kept, r)
+		}
+	}
+	c.kept = kept
+}
+
+// write is what the broker does with a batch.
+func (c *cluster) write(e kafkaio.Epoch, recs []kafkaio.OutRecord) (last int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.Epoch < c.fence {
+		return -1, kafkaio.ErrFenced
+	}
+	c.fence = e.Epoch
+	for _, r := range recs {
+		rec := kafkaio.Record{Offset: int64(len(c.all)), Key: r.Key, Value: r.Value, Headers: r.Headers, ProducerID: e.ProducerID, ProducerEpoch: e.Epoch}
+		c.all = append(c.all, rec)
+		c.kept = append(c.kept, rec)
+	}
+	return int64(len(c.all)) - 1, nil
+}
+
+func (c *cluster) NewFencedWriter(cfg kafkaio.FencedConfig) Writer {
+	w := &writer{c: c, epoch: cfg.Epoch, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+// writer batches as the real one does, and cuts batches wherever it likes.
+type writer struct {
+	c     *cluster
+	epoch kafkaio.Epoch
+	wake  chan struct{}
+	stop  chan struct{}
+
+	mu     sync.Mutex
+	queue  []queued
+	failed error
+	closed bool
+}
+
+type queued struct {
+	rec  *kafkaio.OutRecord
+	done func(int64, error)
+}
+
+func (w *writer) Fence(_ context.Context, rec kafkaio.OutRecord, _ *kafkaio.Epoch) (int64, error) {
+	if w.c.fault("fence lost", 20) {
+		_, _ = w.c.write(w.epoch, []kafkaio.OutRecord{rec})
+		return -1, kafkaio.ErrAmbiguous
+	}
+	return w.c.write(w.epoch, []kafkaio.OutRecord{rec})
+}
+
+func (w *writer) Append(recs []kafkaio.OutRecord, done func(int64, error)) {
+	w.mu.Lock()
+	for i := range recs {
+		q := queued{rec: &recs[i]}
+		if i == len(recs)-1 {
+			q.done = done
+		}
+		w.queue = append(w.queue, q)
+	}
+	if len(recs) == 0 {
+		w.queue = append(w.queue, queued{done: done})
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *writer) Buffered() int { w.mu.Lock(); defer w.mu.Unlock(); return len(w.queue) }
+
+func (w *writer) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.closed = true
+		close(w.stop)
+	}
+}
+
+func (w *writer) loop() {
+	for {
+		select {
+		case <-w.wake:
+		case <-w.stop:
+			return
+		}
+		for w.step() {
+		}
+	}
+}
+
+func (w *writer) step() bool {
+	w.mu.Lock()
+	n := min(len(w.queue), 1+w.c.draw(4))
+	batch := w.queue[:n:n]
+	w.queue = w.queue[n:]
+	failed := w.failed
+	w.mu.Unlock()
+	if n == 0 {
+		return false
+	}
+	var recs []kafkaio.OutRecord
+	for _, q := range batch {
+		if q.rec != nil {
+			recs = append(recs, *q.rec)
+		}
+	}
+	last := int64(-1)
+	if failed == nil {
+		last, failed = w.send(recs)
+	}
+	w.mu.Lock()
+	w.failed = failed
+	w.mu.Unlock()
+	for _, q := range batch {
+		if q.done != nil {
+			q.done(last, failed)
+		}
+	}
+	return true
+}
+
+// send is one request: it may be lost on the way there, its answer on the way back,
+// or it may hang in the network and arrive when nobody waits any longer.
+func (w *writer) send(recs []kafkaio.OutRecord) (int64, error) {
+	time.Sleep(time.Duration(1+w.c.draw(5)) * time.Millisecond)
+	switch {
+	case w.c.fault("request lost", 30):
+		return -1, fmt.Errorf("%w: lost", kafkaio.ErrAmbiguous)
+	case w.c.fault("answer lost", 30):
+		_, _ = w.c.write(w.epoch, recs)
+		return -1, fmt.Errorf("%w: answer lost", kafkaio.ErrAmbiguous)
+	case w.c.fault("request late", 30):
+		late := time.Duration(w.c.draw(3000)) * time.Millisecond
+		go func() {
+			time.Sleep(late)
+			_, _ = w.c.write(w.epoch, recs)
+		}()
+		return -1, fmt.Errorf("%w: late", kafkaio.ErrAmbiguous)
+	}
+	return w.c.write(w.epoch, recs)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/test/bench/latency"
+	"github.com/cohortflow/cohortflow/test/replay/standin"
 )
 
 func TestParse_TakesListsAndRefusesNonsense(t *testing.T) {
@@ -233,5 +235,50 @@ func TestCPU_SeesWorkOfThisProcess(t *testing.T) {
 	use := m.stop()
 	if x == 0 || use.Bench <= 0.05 || use.Pipeline <= 0.05 || use.Machine <= 0.05 {
 		t.Errorf("got %+v after being busy all the time", use)
+	}
+}
+
+// toy starts a stand-in pipeline and returns options that measure it for a second.
+func toy(t *testing.T) (options, *kafkaio.Client) {
+	t.Helper()
+	pipeline, err := standin.Start(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pipeline.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{pipeline.Broker}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return options{
+		batch: 5, warmup: 200 * time.Millisecond, duration: time.Second, people: 60,
+		target: target{URL: pipeline.URL, Key: "k", Partitions: 3, Brokers: []string{pipeline.Broker}},
+	}, client
+}
+
+func TestMeasureLatency_FindsTheRecordOfEveryPurchase(t *testing.T) {
+	o, client := toy(t)
+	r, err := measureLatency(t.Context(), o, client, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Sent != 200 || r.Missing != 0 || r.ToRecord.Count != 200 || r.ToRecord.P50 <= 0 || r.ToRecord.P50 > 1000 || r.ToAnswer.Count != 40 {
+		t.Errorf("got %+v, want 200 purchases, each with its record", r)
+	}
+}
+
+func TestMeasureSilent_FindsEveryExitAndRelease(t *testing.T) {
+	o, client := toy(t)
+	r, err := measureSilent(t.Context(), o, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Missing != 0 || r.Early != 0 || r.Released != 60 || r.Exit.Count != 60 || r.Exit.P99 <= 0 || r.Exit.P99 > 1000 {
+		t.Errorf("got %+v, want 60 exits and releases, none early", r)
 	}
 }

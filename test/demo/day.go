@@ -101,8 +101,8 @@ func (j *journey) buy(end time.Time) {
 }
 
 // newDay draws a shopping day of some hundred people that ends at now. The same
-// seed gives the same day.
-func newDay(seed uint64, now time.Time, people int) day {
+// seed gives the same day. The first silent change falls silentIn after now.
+func newDay(seed uint64, now time.Time, people int, silentIn time.Duration) day {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	ago := func(least, most time.Duration) time.Time {
 		return now.Add(-least - time.Duration(rng.Int64N(int64(most-least))))
@@ -114,9 +114,9 @@ func newDay(seed uint64, now time.Time, people int) day {
 		named := i < silentPeople || rng.Float64() < 0.8
 		switch {
 		case i < silentPeople/2: // half an hour after the add, with us watching
-			j.cart(now.Add(-30*time.Minute+time.Duration(12+i)*time.Second), 1)
+			j.cart(now.Add(-30*time.Minute+silentIn+time.Duration(i)*time.Second/2), 1)
 		case i < silentPeople: // a day after the only look
-			j.look(now.Add(-24*time.Hour+time.Duration(12+i)*time.Second), 1)
+			j.look(now.Add(-24*time.Hour+silentIn+time.Duration(i)*time.Second/2), 1)
 		default:
 			switch p := rng.Float64(); {
 			case p < 0.38:

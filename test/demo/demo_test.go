@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,12 +15,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/services/sink/saleswingstest"
+	"github.com/cohortflow/cohortflow/test/replay/standin"
 )
 
 func TestDay_IsReproducibleAndTellsPlausibleStories(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	d := newDay(7, now, 400)
-	if diff := cmp.Diff(d, newDay(7, now, 400), cmp.AllowUnexported(day{}, call{}, webhook{})); diff != "" {
+	d := newDay(7, now, 400, time.Second)
+	if diff := cmp.Diff(d, newDay(7, now, 400, time.Second), cmp.AllowUnexported(day{}, call{}, webhook{})); diff != "" {
 		t.Errorf("the same seed gave another day:\n%s", diff)
 	}
 	seen := map[string]call{}
@@ -150,5 +156,34 @@ func TestScreen_KeepsTheBarBelowTheLines(t *testing.T) {
 	s.linef("end")
 	if !strings.Contains(out.String(), "\x1b[32min\x1b[0m\n") || !strings.HasSuffix(out.String(), "end\n") {
 		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestPerform_ShowsWhatComesOfADay(t *testing.T) {
+	pipeline, err := standin.Start(partitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{pipeline.Broker}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	var out strings.Builder
+	quick := pace{day: 100 * time.Millisecond, purchaseEvery: time.Millisecond, settle: 50 * time.Millisecond, limit: 20 * time.Second, silentIn: 500 * time.Millisecond}
+	err = perform(t.Context(), options{people: 400, seed: 1}, quick, &screen{out: &out}, client, pipeline.URL, saleswingstest.New("k"), time.Now())
+	if err := errors.Join(err, pipeline.Close()); err != nil {
+		t.Errorf("%v; it printed\n%s", err, out.String())
+	}
+	for _, want := range []string{
+		"A shopping day of 400 people", "recent_purchaser_7d     Order Completed     ads record", "after its instant",
+		"more, see the table", "cart_abandoner_24h", "saleswings", "live purchases  40 ",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q was not printed", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(out.String())
 	}
 }

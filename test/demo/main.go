@@ -99,7 +99,7 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := perform(ctx, o, scr, client, a, wings, begun); err != nil {
+	if err := perform(ctx, o, usualPace(), scr, client, "http://"+a.HTTP, wings, begun); err != nil {
 		return err
 	}
 	if o.exit {
@@ -116,9 +116,9 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 }
 
 // perform plays the day, shows what comes of it, and sums up.
-func perform(ctx context.Context, o options, scr *screen, client *kafkaio.Client, a stack.Addresses, wings *saleswingstest.Server, begun time.Time) error {
+func perform(ctx context.Context, o options, p pace, scr *screen, client *kafkaio.Client, url string, wings *saleswingstest.Server, begun time.Time) error {
 	now := time.Now()
-	today := newDay(o.seed, now, o.people)
+	today := newDay(o.seed, now, o.people, p.silentIn)
 	b := newBoard(now)
 	w, err := openWatch(ctx, client, b)
 	if err != nil {
@@ -136,7 +136,7 @@ func perform(ctx context.Context, o options, scr *screen, client *kafkaio.Client
 	}()
 	playing, stopPlaying := context.WithCancel(ctx)
 	played := make(chan error, 1)
-	go func() { played <- play(playing, newDoor("http://"+a.HTTP), today, b, scr) }()
+	go func() { played <- play(playing, newDoor(url), today, p, b, scr) }()
 
 	var problem error
 	select {

@@ -6,24 +6,33 @@ import (
 	"time"
 )
 
-// Pace of the play: the day in about ten seconds, then a purchase every 150 ms.
-const (
-	batchSize     = 40
-	dayTakes      = 10 * time.Second
-	purchaseEvery = 150 * time.Millisecond
-	settleFor     = 1500 * time.Millisecond // without news before the play counts as over
-	settleLimit   = 20 * time.Second
-)
+// pace is how fast the play goes.
+type pace struct {
+	day           time.Duration // for the events of the past
+	purchaseEvery time.Duration
+	settle        time.Duration // without news before the play counts as over
+	limit         time.Duration // for everything to come out after the last purchase
+	silentIn      time.Duration // from the start to the first silent change; the next ones follow every half second
+}
+
+func usualPace() pace {
+	return pace{
+		day: 10 * time.Second, purchaseEvery: 150 * time.Millisecond,
+		settle: 1500 * time.Millisecond, limit: 20 * time.Second, silentIn: 12 * time.Second,
+	}
+}
+
+const batchSize = 40
 
 // play sends the day and returns once its consequences have come out, or when
 // they have not within the limit.
-func play(ctx context.Context, d *door, today day, b *board, scr *screen) error {
+func play(ctx context.Context, d *door, today day, p pace, b *board, scr *screen) error {
 	scr.headf("A shopping day of %d people: %d events of the last 24 hours, %d signed webhooks, then %d purchases under your eyes",
 		today.people, len(today.past), len(today.webhooks), len(today.purchases))
 	step, done := scr.progress("events sent", len(today.past)+len(today.webhooks)+len(today.purchases))
 	defer done()
 
-	pause := dayTakes / time.Duration(max(1, len(today.past)/batchSize))
+	pause := p.day / time.Duration(max(1, len(today.past)/batchSize))
 	for at := 0; at < len(today.past); at += batchSize {
 		part := today.past[at:min(at+batchSize, len(today.past))]
 		for _, c := range part {
@@ -50,21 +59,21 @@ func play(ctx context.Context, d *door, today day, b *board, scr *screen) error 
 			return fmt.Errorf("buy: %w", err)
 		}
 		step(1)
-		if err := wait(ctx, purchaseEvery); err != nil {
+		if err := wait(ctx, p.purchaseEvery); err != nil {
 			return err
 		}
 	}
-	return settle(ctx, today, b)
+	return settle(ctx, today, p, b)
 }
 
 // settle waits for what the play has provoked.
-func settle(ctx context.Context, today day, b *board) error {
-	limit := time.Now().Add(settleLimit)
+func settle(ctx context.Context, today day, p pace, b *board) error {
+	limit := time.Now().Add(p.limit)
 	for {
 		live, silent, changed := b.progress()
 		now := time.Now()
 		complete := live >= len(today.purchases) && silent >= today.silent
-		if complete && now.Sub(changed) >= settleFor || now.After(limit) {
+		if complete && now.Sub(changed) >= p.settle || now.After(limit) {
 			return nil
 		}
 		if err := wait(ctx, 50*time.Millisecond); err != nil {

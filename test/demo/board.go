@@ -43,15 +43,19 @@ type board struct {
 	liveToAds latency.Recorder // the same, purchases made one by one
 	lateness  latency.Recorder // silent changes: seen after their instant
 	liveSeen  int
-	silent    int
-	changed   time.Time // of the last news
+	awaited   map[string]bool // people whose silent change has not come yet
+	changed   time.Time       // of the last news
 }
 
-func newBoard(now time.Time) *board {
-	return &board{
+func newBoard(now time.Time, silent []string) *board {
+	b := &board{awaited: map[string]bool{},
 		started: now, names: map[string]string{}, live: map[string]bool{}, cohorts: map[string]*tally{},
 		receipts: map[string]map[string]int{}, waiting: map[string]shown{}, early: map[string]time.Duration{}, changed: now,
 	}
+	for _, person := range silent {
+		b.awaited[person] = true
+	}
+	return b
 }
 
 // sending says what is about to be sent, so that a transition can name its cause.
@@ -101,7 +105,7 @@ func (b *board) transition(t cohort.Transition, now time.Time) {
 	s := shown{transition: t, seen: now, toAds: -1, live: b.live[t.SourceID], why: b.why(&t)}
 	if t.SourceID == "" && t.Reason == cohort.ReasonWindowEnded && t.EffectiveAt >= b.started.UnixMilli() {
 		s.silent = true
-		b.silent++
+		delete(b.awaited, t.Person)
 		b.lateness.Add(now.Sub(time.UnixMilli(t.EffectiveAt)))
 	}
 	id := avrocodec.FormatID(t.ID)
@@ -170,10 +174,10 @@ func (b *board) due(now time.Time) []shown {
 }
 
 // progress says how much of what the play provokes has come out.
-func (b *board) progress() (liveSeen, silent int, quietSince time.Time) {
+func (b *board) progress() (liveSeen, awaited int, changed time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.liveSeen, b.silent, b.changed
+	return b.liveSeen, len(b.awaited), b.changed
 }
 
 func (s shown) direction() (arrow, style string) {

@@ -31,7 +31,7 @@ type day struct {
 	past      []call    // the last 24 hours, by their own time
 	webhooks  []webhook // clicks on an email, then people who unsubscribe
 	purchases []call    // made while one watches; their time is that of sending
-	silent    int       // people who will change cohort during the play without doing anything
+	silent    []string  // people who will change cohort during the play without doing anything
 }
 
 const (
@@ -107,11 +107,14 @@ func newDay(seed uint64, now time.Time, people int, silentIn time.Duration) day 
 	ago := func(least, most time.Duration) time.Time {
 		return now.Add(-least - time.Duration(rng.Int64N(int64(most-least))))
 	}
-	d := day{people: people, silent: silentPeople}
+	d := day{people: people}
 	var carts, known []string
 	for i := range people {
 		j := journey{rng: rng, person: fmt.Sprintf("shopper-%04d", i+1)}
 		named := i < silentPeople || rng.Float64() < 0.8
+		if i < silentPeople {
+			d.silent = append(d.silent, j.person)
+		}
 		switch {
 		case i < silentPeople/2: // half an hour after the add, with us watching
 			j.cart(now.Add(-30*time.Minute+silentIn+time.Duration(i)*time.Second/2), 1)

@@ -119,7 +119,7 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 func perform(ctx context.Context, o options, p pace, scr *screen, client *kafkaio.Client, url string, wings *saleswingstest.Server, begun time.Time) error {
 	now := time.Now()
 	today := newDay(o.seed, now, o.people, p.silentIn)
-	b := newBoard(now)
+	b := newBoard(now, today.silent)
 	w, err := openWatch(ctx, client, b)
 	if err != nil {
 		return err

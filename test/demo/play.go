@@ -70,9 +70,9 @@ func play(ctx context.Context, d *door, today day, p pace, b *board, scr *screen
 func settle(ctx context.Context, today day, p pace, b *board) error {
 	limit := time.Now().Add(p.limit)
 	for {
-		live, silent, changed := b.progress()
+		live, awaited, changed := b.progress()
 		now := time.Now()
-		complete := live >= len(today.purchases) && silent >= today.silent
+		complete := live >= len(today.purchases) && awaited == 0
 		if complete && now.Sub(changed) >= p.settle || now.After(limit) {
 			return nil
 		}

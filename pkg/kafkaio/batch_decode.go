@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"unsafe"
 )
 
@@ -47,7 +48,7 @@ func (d *decoder) decode(dst []Record, b []byte, from int64) (out []Record, next
 		whole := b[:frameHeader+length]
 		b = b[frameHeader+length:]
 		before := len(dst)
-		dst, next, err = d.batch(dst, whole, from, next)
+		dst, next, err = d.batch(dst, whole, next)
 		if err != nil {
 			return dst[:before], next, err
 		}
@@ -55,18 +56,19 @@ func (d *decoder) decode(dst []Record, b []byte, from int64) (out []Record, next
 	return dst, next, nil
 }
 
-func (d *decoder) batch(dst []Record, b []byte, from, next int64) ([]Record, int64, error) {
+// batch decodes one whole batch from offset next on and gives the offset behind it.
+func (d *decoder) batch(dst []Record, b []byte, next int64) ([]Record, int64, error) {
 	be := binary.BigEndian
 	base := int64(be.Uint64(b))
 	lastDelta := int64(int32(be.Uint32(b[posLastDelta:])))
 	last := base + lastDelta
-	if base < 0 || lastDelta < 0 || last < base {
+	if base < 0 || lastDelta < 0 || last < base || last == math.MaxInt64 {
 		return dst, next, fmt.Errorf("%w: offsets %d+%d", ErrCorrupt, base, lastDelta)
 	}
 	if want, got := be.Uint32(b[posCRC:]), crc32.Checksum(b[posAttributes:], castagnoli); want != got {
 		return dst, next, fmt.Errorf("%w: checksum of the batch at offset %d is %08x, header says %08x", ErrCorrupt, base, got, want)
 	}
-	if last < from {
+	if last < next {
 		return dst, next, nil // a compacted or old batch in front of the position
 	}
 	attrs := be.Uint16(b[posAttributes:])
@@ -99,7 +101,7 @@ func (d *decoder) batch(dst []Record, b []byte, from, next int64) ([]Record, int
 	if attrs&attrLogAppendTime != 0 {
 		head.Timestamp = int64(be.Uint64(b[posMaxTime:]))
 	}
-	dst, err := d.records(dst, body, &head, count, lastDelta, from, attrs&attrLogAppendTime != 0)
+	dst, err := d.records(dst, body, &head, count, lastDelta, next, attrs&attrLogAppendTime != 0)
 	if err != nil {
 		return dst, next, fmt.Errorf("%w: batch at offset %d: %w", ErrCorrupt, base, err)
 	}

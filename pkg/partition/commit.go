@@ -26,14 +26,20 @@ func (m *Machine) progressed() bool {
 	return len(m.dirty) > 0 || m.offset > m.checkpoint.Offset || m.ordinal > m.checkpoint.Ordinal
 }
 
+// commitPace tells after how long, and after how many touched people, a commit is due.
+// Far behind the log people are touched again and again, so it is worth waiting.
+func (m *Machine) commitPace() (every int64, people int) {
+	if m.Lag() > int64(4*m.cfg.Budget) {
+		return m.cfg.BehindEvery, min(m.cfg.BehindPeople, m.cfg.MaxTouched)
+	}
+	return m.cfg.CommitEvery, min(m.cfg.CommitPeople, m.cfg.MaxTouched)
+}
+
 func (m *Machine) maybeFreeze() {
 	if m.phase != running || m.commit != nil || !m.progressed() {
 		return
 	}
-	every, people := m.cfg.CommitEvery, m.cfg.CommitPeople
-	if behind := m.end - m.offset; behind > int64(4*m.cfg.Budget) {
-		every, people = m.cfg.BehindEvery, m.cfg.BehindPeople
-	}
+	every, people := m.commitPace()
 	if m.now-m.frozenAt < every && len(m.dirty) < people && !(m.stopping && m.ordinal == 0) {
 		return
 	}

@@ -250,13 +250,14 @@ func (m *Machine) NextWake() int64 {
 		at = min(at, m.retryAt)
 	}
 	if m.commit == nil && m.progressed() {
-		at = min(at, m.frozenAt+m.cfg.CommitEvery)
+		every, _ := m.commitPace()
+		at = min(at, m.frozenAt+every)
 	}
-	if m.cfg.Ticks && m.CaughtUp() {
+	if m.cfg.Ticks && m.waiting == nil && m.loadedUntil > m.logTime && m.CaughtUp() {
 		if m.tick != 0 {
 			at = min(at, m.tickSent+tickPatience)
 		} else if len(m.timers) > 0 {
-			at = min(at, m.timers[0].at+1)
+			at = min(at, max(m.timers[0].at, m.logTime)+1)
 		}
 		at = min(at, m.loadedUntil-loadAhead)
 	}

@@ -13,6 +13,8 @@ const (
 	maxLoad     = 4_096   // people asked for in one load
 	maxBuckets  = 24 * 62 // deadline buckets asked for in one load
 	maxFireStep = 8_192   // deadlines worked off in one Step
+
+	behindHorizon = 16 // times the horizon while behind: history passes many buckets, mostly empty
 )
 
 func (m *Machine) fetched(in Fetched) {
@@ -132,7 +134,7 @@ func (m *Machine) passDeadlines(until int64, fired *int) bool {
 		m.adopt()
 	}
 	for {
-		if until > m.loadedUntil && m.reach() < until {
+		if until > m.loadedUntil {
 			m.loadBuckets(until)
 			return false
 		}
@@ -163,10 +165,6 @@ func (m *Machine) passDeadlines(until int64, fired *int) bool {
 		m.number(p, from, m.queue[0][m.head].Offset)
 	}
 }
-
-// reach is the instant up to which deadlines are known: the horizon that is in
-// memory, when buckets beyond it may exist in the store.
-func (m *Machine) reach() int64 { return m.loadedUntil }
 
 // touch marks a person as changed and arms the deadline, if it is earlier than the
 // armed one. A later one is left alone: the armed instant fires early, finds
@@ -317,7 +315,11 @@ func (m *Machine) peopleLoaded(in PeopleLoaded) {
 
 func (m *Machine) loadBuckets(until int64) {
 	first := bucketOf(m.loadedUntil)
-	count := min(bucketOf(until+m.cfg.Horizon)-first+1, maxBuckets)
+	horizon := m.cfg.Horizon
+	if m.Lag() > int64(m.cfg.Budget) {
+		horizon *= behindHorizon
+	}
+	count := min(bucketOf(until+horizon)-first+1, maxBuckets)
 	m.wait(LoadDeadlines{First: first, Count: int(count)})
 }
 

@@ -18,7 +18,6 @@ type Config struct {
 	MinISR       int           // 0 = the cluster's default
 	LogRetention time.Duration // of events and transitions; must exceed the longest window, since a rebuild folds the log
 	Retention    time.Duration // of quarantine, receipts and dead letters
-	EventClock   bool          // time is data: records keep the events' own stamps, and nothing is aged out by them
 	Platforms    []string      // ad platforms that have a suppression topic
 	SegmentBytes int           // 0 = the cluster's default; small on an embedded broker, which reads whole segments
 }
@@ -28,13 +27,9 @@ const tombstones = 7 * 24 * time.Hour // a reader of a compacted topic may be aw
 // Specs lists every topic.
 func Specs(c Config) []kafkaio.TopicSpec {
 	events := c.aged(c.LogRetention)
-	if c.EventClock {
-		events["message.timestamp.type"] = "CreateTime"
-		events["retention.ms"] = "-1"
-	} else {
-		// The broker's clock beside ingest's: a guard against a sender that runs ahead.
-		events["message.timestamp.type"] = "LogAppendTime"
-	}
+	// The broker's clock beside ingest's: a guard against a sender that runs ahead, and
+	// the clock by which the log ages, whatever events say of their own time.
+	events["message.timestamp.type"] = "LogAppendTime"
 	specs := []kafkaio.TopicSpec{
 		c.spec(schemas.EventsTopic, events),
 		c.spec(schemas.QuarantineTopic, c.aged(c.Retention)),

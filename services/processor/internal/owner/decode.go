@@ -26,7 +26,10 @@ func (o *Owner) decode(in []kafkaio.Record) []partition.Record {
 				continue
 			}
 		}
-		out.Stamp = partition.Stamp(e.AcceptedAt, r.Timestamp, stampSlack)
+		out.Stamp = e.AcceptedAt
+		if o.cfg.Machine.Ticks {
+			out.Stamp = partition.Stamp(e.AcceptedAt, r.Timestamp, stampSlack)
+		}
 		out.Contacts = o.contacts(e)
 		o.spans.remember(r)
 	}

@@ -115,10 +115,12 @@ func (o *Owner) Run(ctx context.Context) partition.End {
 	stop := ctx.Done()
 	var limit <-chan time.Time
 	var acks [2]int64
+	woken := int64(0)
 	o.step(work, partition.Begin{Now: now()})
 	for o.end == nil {
 		at := now()
-		if at >= o.machine.NextWake() {
+		if at > woken && at >= o.machine.NextWake() {
+			woken = at
 			o.step(work, partition.Wake{Now: at})
 			continue
 		}
@@ -141,7 +143,7 @@ func (o *Owner) Run(ctx context.Context) partition.End {
 			}
 			continue
 		}
-		timer.Reset(time.Duration(min(o.machine.NextWake()-at, 60_000)) * time.Millisecond)
+		timer.Reset(time.Duration(max(1, min(o.machine.NextWake()-at, 60_000))) * time.Millisecond)
 		select {
 		case in := <-o.inputs:
 			o.step(work, in)

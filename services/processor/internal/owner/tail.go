@@ -55,6 +55,7 @@ func (o *Owner) entry(out partition.Output, r *kafkaio.Record) (entry, error) {
 			return e, fmt.Errorf("record %d of %s/%d: %w", r.Offset, o.topic(out), o.partition, err)
 		}
 		if op != cohort.OpWatermark {
+			t.Op = op
 			e.id, e.digest = t.ID, partition.Digest(&t)
 			return e, nil
 		}

@@ -103,6 +103,21 @@ func TestDecode_UnderAnotherCatalogue(t *testing.T) {
 	}
 }
 
+// A catalogue that asks for fewer events keeps the newest of them.
+func TestDecode_KeepsNoMoreThanAsked(t *testing.T) {
+	old := compile(t, standard())
+	s := standard()
+	s.Cohorts[4] = when("high_intent_24h", has("view", 2, day))
+	p := somebody(t, old)
+	var got Person
+	if err := compile(t, s).Decode("p", old.Append(nil, p), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := p.facts[2][:2]; len(p.facts[2]) != 3 || !slices.Equal(got.facts[2], want) {
+		t.Errorf("got %v, want %v", got.facts[2], want)
+	}
+}
+
 func TestDecode_Refuses(t *testing.T) {
 	g := compile(t, standard())
 	blob := g.Append(nil, somebody(t, g))

@@ -70,6 +70,12 @@ func TestApply_Lateness(t *testing.T) {
 			},
 		},
 		{
+			name:  "a stay that ends at log time itself is not over yet",
+			steps: []step{{"cart", "c", 100, 100}},
+			until: 220,
+			want:  []string{`enter cart_abandoner_2h @130 window_ended by "" 0`},
+		},
+		{
 			name:  "an old order exits at its own instant",
 			steps: []step{{"cart", "c", 100, 100}, {"order", "o", 150, 155}},
 			want: []string{
@@ -226,6 +232,40 @@ func TestApply_BoundsTime(t *testing.T) {
 			if next := g.NextDeadline(&again); next <= at {
 				t.Fatalf("%+v: deadline %d fired, and the next is %d", c, at, next)
 			}
+		}
+	}
+}
+
+// About an instant before the kept facts, what they hide is unknown, unless any
+// event that can be hidden would give the same answer.
+func TestCondition_AboutThePast(t *testing.T) {
+	p := &Person{facts: [][]Fact{{{At: 100}}, {{At: 80}}, {{At: 90}, {At: 50}}}}
+	cart, order := ask{pattern: 0, nth: 1, keep: 1}, ask{pattern: 1, nth: 1, keep: 1}
+	view := ask{pattern: 2, nth: 1, keep: 3}
+	for name, c := range map[string]struct {
+		condition condition
+		at        int64
+		want      truth
+	}{
+		"the event is hidden":                      {&did{event: cart, within: 10}, 95, unknown},
+		"the event is known":                       {&did{event: cart, within: 10}, 100, yes},
+		"the event is hidden, its breaker is not":  {&did{event: cart, within: 10, breakers: []ask{order}}, 80, no},
+		"the breaker lies before what is hidden":   {&did{event: cart, within: 10, breakers: []ask{order}}, 81, unknown},
+		"the breaker is hidden":                    {&did{event: view, breakers: []ask{order}}, 60, unknown},
+		"nothing was pushed out":                   {&did{event: view}, 40, no},
+		"an older one is kept":                     {&did{event: view, within: 11}, 60, yes},
+		"the hidden one is older than all kept":    {&did{event: ask{pattern: 2, nth: 2, keep: 2}, within: 10}, 60, no},
+		"a pause since what is hidden":             {&pause{event: cart, length: 5}, 95, unknown},
+		"a pause since what is hidden, but broken": {&pause{event: cart, length: 5, breakers: []ask{order}}, 80, no},
+		"a pause with a hidden breaker":            {&pause{event: view, length: 5, breakers: []ask{order}}, 60, unknown},
+		"not unknown":                              {negation{&did{event: cart}}, 95, unknown},
+		"unknown and false":                        {allOf{&did{event: cart}, &did{event: view, within: 1}}, 95, no},
+		"unknown and true":                         {allOf{&did{event: cart}, &did{event: view}}, 95, unknown},
+		"unknown or true":                          {anyOf{&did{event: cart}, &did{event: view}}, 95, yes},
+		"unknown or false":                         {anyOf{&did{event: cart}, &did{event: view, within: 1}}, 95, unknown},
+	} {
+		if got, _ := c.condition.at(p, c.at); got != c.want {
+			t.Errorf("%s: got %d, want %d", name, got, c.want)
 		}
 	}
 }

@@ -164,3 +164,58 @@ func TestMetricsIn_FindsNamesAndNothingElse(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A pipeline that names a component nobody defined stops the collector at its start.
+func TestDeploy_CollectorPipelinesUseDefinedComponents(t *testing.T) {
+	var config struct {
+		Receivers, Processors, Exporters, Extensions map[string]any
+		Service                                      struct {
+			Extensions []string
+			Pipelines  map[string]struct{ Receivers, Processors, Exporters []string }
+		}
+	}
+	if err := yaml.Unmarshal(readDeploy(t, "otel-collector.yaml"), &config); err != nil {
+		t.Fatal(err)
+	}
+	check := func(where string, names []string, defined map[string]any) {
+		if len(names) == 0 {
+			t.Errorf("%s: nothing is named", where)
+		}
+		for _, name := range names {
+			if _, ok := defined[name]; !ok {
+				t.Errorf("%s: %s is not defined", where, name)
+			}
+		}
+	}
+	check("extensions", config.Service.Extensions, config.Extensions)
+	if len(config.Service.Pipelines) != 3 {
+		t.Errorf("pipelines: got %d, want traces, metrics and logs", len(config.Service.Pipelines))
+	}
+	for name, p := range config.Service.Pipelines {
+		check(name+" receivers", p.Receivers, config.Receivers)
+		check(name+" processors", p.Processors, config.Processors)
+		check(name+" exporters", p.Exporters, config.Exporters)
+	}
+}
+
+func TestDeploy_GrafanaFindsItsDataSources(t *testing.T) {
+	var sources struct {
+		DataSources []struct{ UID string } `yaml:"datasources"`
+	}
+	if err := yaml.Unmarshal(readDeploy(t, "grafana/provisioning/datasources/cohortflow.yaml"), &sources); err != nil {
+		t.Fatal(err)
+	}
+	defined := map[string]bool{}
+	for _, s := range sources.DataSources {
+		defined[s.UID] = true
+	}
+	used := regexp.MustCompile(`"uid": "([a-z]+)"`).FindAllStringSubmatch(string(readDeploy(t, "grafana/dashboards/cohortflow.json")), -1)
+	for _, u := range used {
+		if u[1] != "cohortflow" && !defined[u[1]] {
+			t.Errorf("the dashboard asks data source %q, which is not provisioned", u[1])
+		}
+	}
+	if len(used) < 10 {
+		t.Errorf("only %d data sources were looked at", len(used))
+	}
+}

@@ -95,7 +95,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 			TransitionsID: deps.Registry.ID(schemas.TransitionsSubject),
 			ProfilesID:    deps.Registry.ID(schemas.ProfilesSubject),
 		},
-		TransactionID: cfg.Group,
+		TransactionID: cfg.TransactionalID,
 		Timeout:       15 * time.Second,
 		StopTimeout:   cfg.StopTimeout,
 	}

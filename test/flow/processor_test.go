@@ -61,9 +61,15 @@ func expected(t *testing.T, name string) []oracle.Row {
 // run starts a processor and returns what stops it in good order.
 func (p *parts) run(t *testing.T) (app *processor.App, stop func()) {
 	t.Helper()
+	return p.runAs(t, "cohortflow.processor")
+}
+
+// runAs starts a processor in a group of its own; the transactional ids stay the same.
+func (p *parts) runAs(t *testing.T, group string) (app *processor.App, stop func()) {
+	t.Helper()
 	client, store := p.client(t), p.store(t)
 	app, err := processor.New(processor.Config{
-		Group: "cohortflow.processor", CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
+		Group: group, TransactionalID: "cohortflow.processor", CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
 		StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
 		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: defaultCatalogue(t),

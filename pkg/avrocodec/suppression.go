@@ -25,7 +25,7 @@ func DecodeSuppression(b []byte, s *Suppression, w *cohort.Watermark) (watermark
 	r := reader{}
 	r.open(b)
 	watermark = r.suppression(s, w)
-	return watermark, r.end(schemas.SuppressionTopic("<platform>"))
+	return watermark, r.end(schemas.SuppressionFamily)
 }
 
 func appendSuppression(dst []byte, s *Suppression) []byte {

@@ -34,6 +34,9 @@ type decoder struct {
 // been delivered and next is where that batch begins.
 func (d *decoder) decode(dst []Record, b []byte, from int64) (out []Record, next int64, err error) {
 	next = from
+	if n := len(dst) + promised(b); n > cap(dst) {
+		dst = append(make([]Record, 0, n), dst...)
+	}
 	for len(b) >= batchHeader {
 		length := int(int32(binary.BigEndian.Uint32(b[posLength:])))
 		if b[posMagic] != 2 {
@@ -54,6 +57,22 @@ func (d *decoder) decode(dst []Record, b []byte, from int64) (out []Record, next
 		}
 	}
 	return dst, next, nil
+}
+
+// promised is how many records the batches of b claim to hold, as far as the
+// claim is believable for so many bytes: room made once is cheaper than growth.
+func promised(b []byte) int {
+	n := 0
+	for len(b) >= batchHeader {
+		length := int(int32(binary.BigEndian.Uint32(b[posLength:])))
+		if length < batchHeader-frameHeader || length > len(b)-frameHeader {
+			break
+		}
+		count := int(int32(binary.BigEndian.Uint32(b[posCount:])))
+		n += min(max(count, 0), length/minRecord)
+		b = b[frameHeader+length:]
+	}
+	return n
 }
 
 // batch decodes one whole batch from offset next on and gives the offset behind it.

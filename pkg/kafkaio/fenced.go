@@ -228,8 +228,8 @@ func (w *FencedWriter) stillOpen() error {
 }
 
 func (w *FencedWriter) recycleLocked(b *fencedBatch) {
-	const keep = 4 << 20 // a buffer that one burst blew up is not kept
-	if len(w.spare) < 2 && cap(b.buf) <= keep {
+	const keep = 4 << 20 // a buffer that one great record blew up is not kept
+	if len(w.spare) < 4 && cap(b.buf) <= keep {
 		clear(b.spans)
 		b.spans = b.spans[:0]
 		b.reset()

@@ -120,13 +120,6 @@ func (m *metaCache) run(round *metaRound, pause time.Duration) {
 	close(round.done)
 }
 
-// forget stops renewing a topic, after its deletion or a failed look-up.
-func (m *metaCache) forget(topic string) {
-	m.mu.Lock()
-	delete(m.wanted, topic)
-	m.mu.Unlock()
-}
-
 // describeTopics asks for exactly these topics. An unknown topic is an entry
 // with an error, not a failure.
 func (c *Client) describeTopics(ctx context.Context, names []string) (map[string]*topicMeta, error) {

@@ -56,7 +56,8 @@ type producerPart struct {
 type producerBatch struct {
 	batch
 	job   job
-	cost  int // of the budget
+	cost  int       // of the budget
+	born  time.Time // when its first record came
 	spans []callSpan
 	part  *producerPart
 }
@@ -219,6 +220,9 @@ func (part *producerPart) add(call *producerCall, r *OutRecord, limit int) {
 		}
 	}
 	b := part.open
+	if b.count == 0 {
+		b.born = time.Now()
+	}
 	b.add(r)
 	b.cost += n
 	if k := len(b.spans); k > 0 && b.spans[k-1].call == call {
@@ -259,10 +263,12 @@ func (p *Producer) nextLocked(part *producerPart) *job {
 	}
 	part.inflight = b
 	p.inflight++
-	b.job = job{
-		topic: p.cfg.Topic, partition: part.partition, bytes: bytes, owner: producerOwner{p, b},
-		deadline: time.Now().Add(p.cfg.Timeout),
+	// The wait behind another batch counts, but one attempt is always made.
+	deadline := b.born.Add(p.cfg.Timeout)
+	if least := time.Now().Add(leastAttempt); deadline.Before(least) {
+		deadline = least
 	}
+	b.job = job{topic: p.cfg.Topic, partition: part.partition, bytes: bytes, owner: producerOwner{p, b}, deadline: deadline}
 	return &b.job
 }
 

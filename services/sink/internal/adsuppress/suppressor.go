@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
@@ -88,6 +89,7 @@ type Dependencies struct {
 	Cluster   Cluster
 	SchemaID  uint32 // of the platform's subject
 	Journal   Journal
+	Decoder   *avrocodec.Resolver
 	Keys      *seal.Keys
 	Catalogue *catalogue.Catalogue
 	Metrics   *instruments.Set
@@ -130,7 +132,8 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	if err != nil {
 		return err
 	}
-	tail, err := readTail(ctx, s.Cluster, s.topic, p, s.Log)
+	tail := newTail(s.Cluster, s.Decoder, s.topic, p, s.Log)
+	err = tail.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,11 +147,11 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	defer n.writer.Close()
 	// The fence says no more than the watermark before it did: what came after that
 	// has not been looked at with the door closed.
-	fence, err := n.writer.Fence(ctx, n.watermark(tail.last(p)), tail.newest)
+	fence, err := n.writer.Fence(ctx, n.watermark(tail.last()), tail.newest)
 	if err != nil {
 		return err
 	}
-	if err := tail.forward(ctx, s.Cluster, s.topic, p, fence, s.Log); err != nil {
+	if err := tail.forward(ctx, fence); err != nil {
 		return err
 	}
 	if tail.mark != nil {
@@ -164,7 +167,7 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 // resume takes over what the tail says has been published. Of the last transition
 // there may be a part only, when a batch ended in the middle of it.
 func (n *tenure) resume(t *tail) {
-	last := t.last(n.partition)
+	last := t.last()
 	n.high, n.complete = last, last
 	if !last.Less(t.high) {
 		return

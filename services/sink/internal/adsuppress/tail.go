@@ -2,6 +2,7 @@ package adsuppress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -27,6 +28,12 @@ const (
 
 // tail is what the end of an output partition tells.
 type tail struct {
+	reader    Reader
+	decoder   *avrocodec.Resolver
+	topic     string
+	partition int32
+	log       *slog.Logger
+
 	end     int64          // offset up to which it was read
 	newest  *kafkaio.Epoch // of the last record that is ours, nil when there is none
 	mark    *cohort.Watermark
@@ -44,120 +51,158 @@ const (
 	maxChunk   = 8192
 )
 
-// readTail looks at the end of the output: from a record that the last watermark
-// covers. That lies before the watermark, and not always right before it: a fence
-// repeats the watermark of the tenure before, so what came between the two is not
-// covered and has to be seen.
-func readTail(ctx context.Context, r Reader, topic string, partition int32, log *slog.Logger) (*tail, error) {
-	start, end, err := r.Offsets(ctx, topic, partition)
-	if err != nil {
-		return nil, fmt.Errorf("read the tail: %w", err)
+func newTail(r Reader, d *avrocodec.Resolver, topic string, partition int32, log *slog.Logger) *tail {
+	return &tail{
+		reader: r, decoder: d, topic: topic, partition: partition, log: log,
+		high: noID(partition), of: map[string]progress{}, expects: map[string]string{},
 	}
-	t := &tail{end: end, high: noID(partition), of: map[string]progress{}, expects: map[string]string{}}
+}
+
+// load looks at the end of the output: from a record that the last watermark covers.
+// That lies before the watermark, and not always right before it: a fence repeats the
+// watermark of the tenure before, so what came between the two is not covered and has
+// to be seen.
+func (t *tail) load(ctx context.Context) error {
+	start, end, err := t.reader.Offsets(ctx, t.topic, t.partition)
+	if err != nil {
+		return fmt.Errorf("read the tail: %w", err)
+	}
+	t.end = end
 	var mark *cohort.Watermark
-	var newestFirst [][]kafkaio.Record
+	var newestFirst [][]ours
 	chunk, enough := int64(firstChunk), false
 	for to := end; to > start && !enough; {
 		from := max(start, to-chunk)
-		recs, err := r.ReadRange(ctx, topic, partition, from, to)
+		recs, err := t.read(ctx, from, to)
 		if err != nil {
-			return nil, fmt.Errorf("read the tail: %w", err)
+			return fmt.Errorf("read the tail: %w", err)
 		}
 		newestFirst = append(newestFirst, recs)
 		for i := len(recs) - 1; i >= 0 && !enough; i-- {
-			switch w, _, id, ok := read(&recs[i], nil); {
-			case !ok:
-			case w == nil:
-				enough = mark != nil && !mark.Last.Less(id)
+			switch r := &recs[i]; {
+			case r.tombstone:
+			case r.mark == nil:
+				enough = mark != nil && !mark.Last.Less(r.id)
 			case mark == nil:
-				mark = w
+				mark = r.mark
 			}
 		}
 		to, chunk = from, min(2*chunk, maxChunk)
 	}
 	for i := len(newestFirst) - 1; i >= 0; i-- {
-		t.take(newestFirst[i], log)
+		t.take(newestFirst[i])
 	}
-	return t, nil
+	return nil
 }
 
-// forward takes in what was written after the tail was read.
-func (t *tail) forward(ctx context.Context, r Reader, topic string, partition int32, to int64, log *slog.Logger) error {
-	recs, err := r.ReadRange(ctx, topic, partition, t.end, to)
+// forward takes in what was written after load.
+func (t *tail) forward(ctx context.Context, to int64) error {
+	recs, err := t.read(ctx, t.end, to)
 	if err != nil {
 		return fmt.Errorf("read up to the fence: %w", err)
 	}
-	t.take(recs, log)
+	t.take(recs)
 	t.end = to
 	return nil
 }
 
 // take takes in the next records, oldest first.
-func (t *tail) take(recs []kafkaio.Record, log *slog.Logger) {
+func (t *tail) take(recs []ours) {
 	for i := range recs {
 		r := &recs[i]
-		if r.Value == nil {
-			if audience, ok := t.expects[string(r.Key)]; ok {
+		if r.tombstone {
+			if audience, ok := t.expects[r.key]; ok {
 				t.of[audience] = whole
 			}
 			continue
 		}
-		mark, s, id, ok := read(r, log)
-		if !ok {
-			continue
-		}
-		t.newest = &kafkaio.Epoch{ProducerID: r.ProducerID, Epoch: r.ProducerEpoch}
+		t.newest = &r.by
 		switch {
-		case mark == nil:
-			t.note(string(r.Key), id, &s)
-		case t.mark == nil || mark.Processed >= t.mark.Processed:
-			t.mark = mark
+		case r.mark == nil:
+			t.note(r)
+		case t.mark == nil || r.mark.Processed >= t.mark.Processed:
+			t.mark = r.mark
 		}
 	}
 }
 
 // note keeps the highest transition and what each audience has of it.
-func (t *tail) note(key string, id cohort.ID, s *avrocodec.Suppression) {
-	if t.high.Less(id) {
-		t.high, t.cohort = id, s.Cohort
+func (t *tail) note(r *ours) {
+	if t.high.Less(r.id) {
+		t.high, t.cohort = r.id, r.cohort
 		clear(t.of)
 		clear(t.expects)
 	}
 	switch {
-	case t.high != id:
-	case s.Reason == reasonErasure:
-		t.of[s.Audience] = max(t.of[s.Audience], released)
-		t.expects[key] = s.Audience
+	case t.high != r.id:
+	case r.erasure:
+		t.of[r.audience] = max(t.of[r.audience], released)
+		t.expects[r.key] = r.audience
 	default:
-		t.of[s.Audience] = whole
+		t.of[r.audience] = whole
 	}
 }
 
 // last is the highest transition that is known to stand in the output for all its
 // audiences.
-func (t *tail) last(partition int32) cohort.ID {
+func (t *tail) last() cohort.ID {
 	if t.mark == nil {
-		return noID(partition)
+		return noID(t.partition)
 	}
 	return t.mark.Last
 }
 
-// read decodes a record of the output. What is not ours is told, if there is a log,
-// and passed over: it says nothing about how far we have come.
-func read(r *kafkaio.Record, log *slog.Logger) (mark *cohort.Watermark, s avrocodec.Suppression, id cohort.ID, ok bool) {
-	if r.Value == nil {
-		return nil, s, id, false // a tombstone follows a record of its transition
+// ours is a record of the output, as far as it tells something here.
+type ours struct {
+	key       string
+	by        kafkaio.Epoch
+	tombstone bool
+	mark      *cohort.Watermark // nil = it is a suppression
+	id        cohort.ID
+	audience  string
+	cohort    string
+	erasure   bool
+}
+
+// read reads a range. What is not ours is told and passed over: it says nothing about
+// how far we have come.
+func (t *tail) read(ctx context.Context, from, to int64) ([]ours, error) {
+	recs, err := t.reader.ReadRange(ctx, t.topic, t.partition, from, to)
+	if err != nil {
+		return nil, err
 	}
+	out := make([]ours, 0, len(recs))
+	for i := range recs {
+		r := &recs[i]
+		o := ours{key: string(r.Key), by: kafkaio.Epoch{ProducerID: r.ProducerID, Epoch: r.ProducerEpoch}, tombstone: r.Value == nil}
+		if !o.tombstone {
+			err := t.decode(ctx, r.Value, &o)
+			if errors.Is(err, avrocodec.ErrRegistry) {
+				return nil, err
+			}
+			if err != nil {
+				t.log.Error("a record in the output is not ours", "topic", t.topic, "partition", t.partition, "offset", r.Offset, "err", err)
+				continue
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func (t *tail) decode(ctx context.Context, value []byte, o *ours) error {
+	var s avrocodec.Suppression
 	var w cohort.Watermark
-	isMark, err := avrocodec.DecodeSuppression(r.Value, &s, &w)
-	if err == nil && isMark {
-		return &w, s, id, true
+	isMark, err := t.decoder.DecodeSuppression(ctx, value, &s, &w)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		id, err = avrocodec.ParseID(s.TransitionID)
+	if isMark {
+		o.mark = &w
+		return nil
 	}
-	if err != nil && log != nil {
-		log.Error("a record in the output is not ours", "partition", r.Partition, "offset", r.Offset, "err", err)
-	}
-	return nil, s, id, err == nil
+	o.id, err = avrocodec.ParseID(s.TransitionID)
+	o.audience, o.cohort = s.Audience, s.Cohort
+	o.erasure = s.Op == avrocodec.OpRelease && s.Reason == reasonErasure
+	return err
 }

@@ -64,7 +64,9 @@ func (n *tenure) run(ctx context.Context) error {
 			return n.leave()
 		}
 		for _, f := range n.lease.Take() {
-			n.convert(ctx, &f)
+			if err := n.convert(ctx, &f); err != nil {
+				return err
+			}
 			if f.Err != nil {
 				if err := n.gap(ctx, f.Err); err != nil {
 					return err
@@ -95,42 +97,49 @@ func (n *tenure) wait(ctx context.Context) {
 }
 
 // convert appends what one answer asks for, at once and in one call.
-func (n *tenure) convert(ctx context.Context, f *kafkaio.Fetch) {
+func (n *tenure) convert(ctx context.Context, f *kafkaio.Fetch) (err error) {
 	var out []kafkaio.OutRecord
 	a := &ack{n: n, next: f.Next, began: time.Now()}
 	now := a.began.UnixMilli()
 	for i := range f.Records {
-		out = n.record(ctx, &f.Records[i], out, a, now)
+		if out, err = n.record(ctx, &f.Records[i], out, a, now); err != nil {
+			return err
+		}
 	}
 	n.position = f.Next
 	n.append(out, a)
+	return nil
 }
 
-// record adds what one transition asks for.
-func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.OutRecord, a *ack, now int64) []kafkaio.OutRecord {
+// record adds what one transition asks for. It fails only when a schema that it needs
+// cannot be had at present.
+func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.OutRecord, a *ack, now int64) ([]kafkaio.OutRecord, error) {
 	var t cohort.Transition
-	op, err := avrocodec.DecodeTransition(r.Value, &t, nil)
+	op, err := n.Decoder.DecodeTransition(ctx, r.Value, &t, nil)
+	if errors.Is(err, avrocodec.ErrRegistry) {
+		return nil, fmt.Errorf("read %s/%d at %d: %w", schemas.TransitionsTopic, n.partition, r.Offset, err)
+	}
 	if err != nil {
 		n.Log.Error("a transition cannot be read", "partition", n.partition, "offset", r.Offset, "err", err)
 		n.Metrics.Outcome(ctx, avrocodec.OutcomeDeadLetter, 1)
 		n.Journal.DeadLetter(n.partition, bytes.Clone(r.Key), "", bytes.Clone(r.Value), "the record cannot be read", 0, nil)
-		return out
+		return out, nil
 	}
 	audiences := n.of(&t)
 	if op != cohort.OpEnter && op != cohort.OpExit || len(audiences) == 0 || t.ID.Less(n.high) {
-		return out
+		return out, nil
 	}
 	var have map[string]progress
 	if t.ID == n.high {
 		if n.partial == nil {
-			return out
+			return out, nil
 		}
 		have = n.partial
 	}
 	n.high, n.complete, n.partial = t.ID, t.ID, nil
 	if t.Elapsed {
 		a.skipped = append(a.skipped, brief(&t))
-		return out
+		return out, nil
 	}
 	id := n.identify(&t)
 	n.Metrics.Remark(ctx, instruments.ContactRefused, id.refused)
@@ -158,7 +167,7 @@ func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.Ou
 	if len(out) > before {
 		a.transitions = append(a.transitions, brief(&t))
 	}
-	return out
+	return out, nil
 }
 
 // brief is what receipts and metrics need of a transition; contacts are let go.

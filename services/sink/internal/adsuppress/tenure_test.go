@@ -19,6 +19,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/seal"
+	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/sink/internal/feed"
 	"github.com/cohortflow/cohortflow/services/sink/internal/feed/feedtest"
 	"github.com/cohortflow/cohortflow/services/sink/internal/instruments"
@@ -54,6 +55,8 @@ var testAudiences = []catalogue.Audience{
 	{Key: "hunt", Cohort: "cart", Mode: catalogue.ModeTarget, Platforms: []string{"meta"}},
 }
 
+var transitionsID = avrocodec.NewEmbedded().ID(schemas.TransitionsSubject)
+
 type rig struct {
 	t       *testing.T
 	input   *feedtest.Log
@@ -75,12 +78,16 @@ func newRig(t *testing.T, output *cluster, change func(*Config)) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, input: feedtest.New(1), output: output, journal: &journal{}, keys: keys, version: map[string]int64{}}
+	decoder, err := avrocodec.NewResolver(avrocodec.NewEmbedded())
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg := Config{Platform: "meta", Owner: "test"}
 	if change != nil {
 		change(&cfg)
 	}
 	r.s, err = New(cfg, Dependencies{
-		Cluster: output, SchemaID: 5, Journal: r.journal, Keys: keys, Catalogue: &catalogue.Catalogue{Audiences: testAudiences},
+		Cluster: output, SchemaID: avrocodec.NewEmbedded().ID(schemas.SuppressionFamily), Journal: r.journal, Decoder: decoder, Keys: keys, Catalogue: &catalogue.Catalogue{Audiences: testAudiences},
 		Metrics: instruments.New(metricnoop.Meter{}, "ads.meta", "suppressed"),
 		Tracer:  tracenoop.NewTracerProvider().Tracer(""), Log: slog.New(slog.DiscardHandler),
 	})
@@ -119,7 +126,7 @@ func (r *rig) change(person, cohortKey string, entered bool, edit ...func(*cohor
 	for _, e := range edit {
 		e(&t)
 	}
-	r.input.Append(0, person, avrocodec.AppendTransition(nil, 3, &t))
+	r.input.Append(0, person, avrocodec.AppendTransition(nil, transitionsID, &t))
 	id := avrocodec.FormatID(t.ID)
 	for _, a := range r.s.of(&t) {
 		if t.Elapsed {
@@ -320,7 +327,7 @@ func TestWork_AnUnreadableRecordStopsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, healthy(1), nil)
 		defer func() { r.stop() }()
-		r.input.Append(0, "u1", []byte{0, 0, 0, 0, 3, 0xff})
+		r.input.Append(0, "u1", []byte{0, 0, 0, 0, byte(transitionsID), 0xff})
 		r.change("u1", "vip", true)
 		time.Sleep(time.Minute)
 		if diff := cmp.Diff(r.want, r.wrote()); diff != "" || len(r.journal.dead) != 1 {

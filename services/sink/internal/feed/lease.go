@@ -96,7 +96,7 @@ func Gap(topic string, partition int32, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s/%d: position %d is gone from the log, which holds [%d, %d): transitions in between were never delivered; "+
-		"set accept-gaps to go on behind them: %w", topic, partition, gone.Requested, gone.LogStart, gone.End, err)
+		"set sink-accept-gaps to go on behind them: %w", topic, partition, gone.Requested, gone.LogStart, gone.End, err)
 }
 
 // offer queues an answer. When Start was called while the poller waited, nobody can

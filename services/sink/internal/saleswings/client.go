@@ -25,8 +25,8 @@ type ClientConfig struct {
 	URL     string // scheme and host, such as https://helium.saleswings.pro
 	APIKey  string // sent as bearer to that host only
 	Surface string // SurfaceSegment (default) or SurfaceCore
-	// AllowPrivate admits private and loopback addresses, and http without TLS: for
-	// rehearsals against a server of one's own.
+	// AllowPrivate admits private addresses, and http without TLS. A URL that names a
+	// loopback address admits loopback by itself: for rehearsals.
 	AllowPrivate bool
 	Timeout      time.Duration     // one request and its answer; default 10 s
 	Transport    http.RoundTripper // in place of the guarded one: for tests
@@ -51,6 +51,9 @@ type client struct {
 // the configured host.
 func newClient(cfg ClientConfig) (*client, error) {
 	u, err := url.Parse(cfg.URL)
+	if err == nil && isLoopback(u.Hostname()) {
+		cfg.AllowPrivate = true
+	}
 	switch {
 	case err != nil || u.Host == "":
 		return nil, errors.New("saleswings url: want scheme and host, such as https://helium.saleswings.pro")
@@ -79,6 +82,11 @@ func newClient(cfg ClientConfig) (*client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // guardedTransport looks at the address after the name was resolved, so a name that

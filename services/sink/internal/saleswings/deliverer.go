@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/seal"
 	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
@@ -70,6 +71,7 @@ type Deliverer struct {
 	client  *client
 	gate    *delivery.Gate
 	journal Journal
+	decoder *avrocodec.Resolver
 	keys    *seal.Keys
 	wanted  func(cohortKey string) bool
 	metrics *instruments.Set
@@ -91,6 +93,7 @@ type memory struct {
 type Dependencies struct {
 	Topic   string // of the transitions, for error texts
 	Journal Journal
+	Decoder *avrocodec.Resolver
 	Keys    *seal.Keys
 	Wanted  func(cohortKey string) bool // nil = every cohort
 	Metrics *instruments.Set
@@ -109,7 +112,8 @@ func New(cfg Config, d Dependencies) (*Deliverer, error) {
 		d.Wanted = func(string) bool { return true }
 	}
 	return &Deliverer{
-		cfg: cfg, topic: d.Topic, client: c, gate: delivery.NewGate(cfg.Gate), journal: d.Journal, keys: d.Keys,
+		cfg: cfg, topic: d.Topic, client: c, gate: delivery.NewGate(cfg.Gate), journal: d.Journal,
+		decoder: d.Decoder, keys: d.Keys,
 		wanted: d.Wanted, metrics: d.Metrics, tracer: d.Tracer, log: d.Log.With("destination", Destination),
 		memory: map[int32]*memory{},
 	}, nil

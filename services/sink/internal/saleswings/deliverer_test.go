@@ -18,6 +18,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/seal"
+	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
 	"github.com/cohortflow/cohortflow/services/sink/internal/feed"
 	"github.com/cohortflow/cohortflow/services/sink/internal/feed/feedtest"
@@ -79,6 +80,8 @@ func (j *journal) receipts() []string {
 	return append([]string(nil), j.lines...)
 }
 
+var transitionsID = avrocodec.NewEmbedded().ID(schemas.TransitionsSubject)
+
 // rig is a feed of SalesWings over a log in memory. It lives in a synctest bubble.
 type rig struct {
 	t       *testing.T
@@ -107,8 +110,12 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	if change != nil {
 		change(&cfg)
 	}
+	decoder, err := avrocodec.NewResolver(avrocodec.NewEmbedded())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if r.d, err = New(cfg, Dependencies{
-		Topic: "cohort.transitions.v1", Journal: r.journal, Keys: keys,
+		Topic: "cohort.transitions.v1", Journal: r.journal, Decoder: decoder, Keys: keys,
 		Metrics: instruments.New(metricnoop.Meter{}, Destination, Destination),
 		Tracer:  tracenoop.NewTracerProvider().Tracer(""), Log: slog.New(slog.DiscardHandler),
 	}); err != nil {
@@ -146,7 +153,7 @@ func (r *rig) change(person, cohortKey string, entered bool, edit ...func(*cohor
 	for _, e := range edit {
 		e(&t)
 	}
-	r.log.Append(0, person, avrocodec.AppendTransition(nil, 3, &t))
+	r.log.Append(0, person, avrocodec.AppendTransition(nil, transitionsID, &t))
 	return avrocodec.FormatID(t.ID)
 }
 
@@ -214,7 +221,7 @@ func TestWork_SkipsElapsedAndForeignCohorts(t *testing.T) {
 		r.d.wanted = func(key string) bool { return key != "private" }
 		r.change("u1", "private", true)
 		id := r.change("u1", "cart", true, func(t *cohort.Transition) { t.Elapsed = true })
-		r.log.Append(0, "__watermark__", avrocodec.AppendTransitionWatermark(nil, 3, &cohort.Watermark{Last: cohort.ID{Offset: -1}}))
+		r.log.Append(0, "__watermark__", avrocodec.AppendTransitionWatermark(nil, transitionsID, &cohort.Watermark{Last: cohort.ID{Offset: -1}}))
 		r.settled(time.Minute)
 		if diff := cmp.Diff([]string{id + " skipped 0"}, r.journal.receipts()); diff != "" || len(r.server.Requests()) != 0 {
 			t.Errorf("(-want +got)\n%s%d requests", diff, len(r.server.Requests()))
@@ -466,7 +473,7 @@ func TestWork_GivesUpAfterMaxAge(t *testing.T) {
 
 func TestWork_PutsAnUnreadableRecordAside(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, r *rig) {
-		r.log.Append(0, "u1", []byte{0, 0, 0, 0, 3, 0xff})
+		r.log.Append(0, "u1", []byte{0, 0, 0, 0, byte(transitionsID), 0xff})
 		id := r.change("u1", "cart", true)
 		r.settled(time.Minute)
 		if diff := cmp.Diff([]string{" the record cannot be read"}, r.journal.dead); diff != "" || r.server.Count(id) != 1 {

@@ -111,7 +111,9 @@ func (w *worker) takeIn(ctx context.Context) error {
 	}
 	for _, f := range w.lease.Take() {
 		for i := range f.Records {
-			w.read(ctx, &f.Records[i])
+			if err := w.read(ctx, &f.Records[i]); err != nil {
+				return err
+			}
 		}
 		w.position.Pass(f.Next)
 		if f.Err == nil {
@@ -133,22 +135,25 @@ func (w *worker) takeIn(ctx context.Context) error {
 	return nil
 }
 
-// read decides what is to be done about one record.
-func (w *worker) read(ctx context.Context, r *kafkaio.Record) {
+// read decides what is to be done about one record. It fails only when a schema that
+// the record needs cannot be had at present.
+func (w *worker) read(ctx context.Context, r *kafkaio.Record) error {
 	var t cohort.Transition
 	value := bytes.Clone(r.Value) // outlives the answer it came in, which is much larger
-	op, err := avrocodec.DecodeTransition(value, &t, nil)
+	op, err := w.decoder.DecodeTransition(ctx, value, &t, nil)
 	switch {
+	case errors.Is(err, avrocodec.ErrRegistry):
+		return fmt.Errorf("read %s/%d at %d: %w", w.topic, w.partition, r.Offset, err)
 	case err != nil:
 		w.log.Error("a transition cannot be read", "partition", w.partition, "offset", r.Offset, "err", err)
 		w.metrics.Outcome(ctx, avrocodec.OutcomeDeadLetter, 1)
 		w.journal.DeadLetter(w.partition, bytes.Clone(r.Key), "", value, "the record cannot be read", 0, w.closer(w.position.Open(r.Offset)))
-		return
+		return nil
 	case op != cohort.OpEnter && op != cohort.OpExit, !w.wanted(t.Cohort):
-		return
+		return nil
 	case t.Elapsed:
 		w.outcome(ctx, &t, receipts.Outcome{Outcome: avrocodec.OutcomeSkipped, Message: "the stay was over when it was decided"}, w.position.Open(r.Offset))
-		return
+		return nil
 	}
 	it := &delivery.Item{Transition: t, Value: value}
 	if telemetry.Sampled(r.Headers) {
@@ -157,12 +162,13 @@ func (w *worker) read(ctx context.Context, r *kafkaio.Record) {
 	added, superseded := w.queue.Add(it)
 	if !added {
 		w.metrics.Remark(ctx, instruments.Repeat, 1)
-		return
+		return nil
 	}
 	it.Ticket = w.position.Open(r.Offset)
 	if superseded != nil {
 		w.superseded(ctx, superseded)
 	}
+	return nil
 }
 
 func (w *worker) superseded(ctx context.Context, it *delivery.Item) {

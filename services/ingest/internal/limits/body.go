@@ -1,0 +1,145 @@
+// Package limits bounds what one request may cost: bytes on the wire, bytes after
+// inflating, and how many requests and bytes are held at once.
+package limits
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// Errors of Read. Anything else it returns came from the connection.
+var (
+	ErrTooLarge = errors.New("the body is larger than the limit")
+	ErrEncoding = errors.New("the body's encoding cannot be read")
+	ErrUnknown  = errors.New("the content encoding is not known: send gzip or none")
+)
+
+// maxRatio is how far a body may inflate: JSON of equal events reaches some 50.
+const maxRatio = 120
+
+// smallest: a ratio says nothing about a body of a few lines.
+const smallest = 64 << 10
+
+//nolint:gochecknoglobals // pools of scratch memory, no state
+var (
+	buffers  = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	inflates sync.Pool
+)
+
+// keepBuffer: larger ones are given back to the runtime.
+const keepBuffer = 256 << 10
+
+// Body is a body in memory. Release gives its memory back; nothing of it may be in use then.
+type Body struct {
+	buf *bytes.Buffer
+}
+
+// Bytes are the body's bytes.
+func (b *Body) Bytes() []byte {
+	if b == nil || b.buf == nil {
+		return nil
+	}
+	return b.buf.Bytes()
+}
+
+// Release ends the use of the body.
+func (b *Body) Release() {
+	if b == nil || b.buf == nil {
+		return
+	}
+	if b.buf.Cap() <= keepBuffer {
+		b.buf.Reset()
+		buffers.Put(b.buf)
+	}
+	b.buf = nil
+}
+
+// Read reads r wholly, at most limit bytes of it, and undoes the one encoding that is
+// taken: gzip, one layer, one stream, with nothing after it and no more than limit
+// bytes inside. length is the announced length, -1 if there is none. A body that could
+// be received and not decoded is returned as it came along with ErrEncoding, so that
+// it can be kept.
+func Read(r io.Reader, length int64, encoding string, limit int) (*Body, error) {
+	if length > int64(limit) {
+		return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
+	}
+	raw, err := fill(r, length, limit)
+	if err != nil {
+		raw.Release()
+		return nil, err
+	}
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "", "identity":
+		return raw, nil
+	case "gzip", "x-gzip":
+	default:
+		raw.Release()
+		return nil, ErrUnknown
+	}
+	plain, err := inflate(raw.Bytes(), limit)
+	if err != nil {
+		plain.Release()
+		if errors.Is(err, ErrTooLarge) {
+			raw.Release()
+			return nil, err
+		}
+		return raw, err
+	}
+	raw.Release()
+	return plain, nil
+}
+
+func fill(r io.Reader, length int64, limit int) (*Body, error) {
+	b := &Body{buf: buffers.Get().(*bytes.Buffer)}
+	b.buf.Reset()
+	if length > 0 {
+		b.buf.Grow(int(length) + bytes.MinRead)
+	}
+	n, err := b.buf.ReadFrom(io.LimitReader(r, int64(limit)+1))
+	switch {
+	case err != nil:
+		return b, fmt.Errorf("read the body: %w", err)
+	case n > int64(limit):
+		return b, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
+	}
+	return b, nil
+}
+
+func inflate(packed []byte, limit int) (*Body, error) {
+	src := bytes.NewReader(packed)
+	z, err := reader(src)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEncoding, err)
+	}
+	defer inflates.Put(z)
+	z.Multistream(false)
+	bound := min(limit, max(len(packed)*maxRatio, smallest))
+	plain, err := fill(z, -1, bound)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return plain, fmt.Errorf("%w: it inflates to more than %d bytes", ErrTooLarge, bound)
+	case err != nil:
+		return plain, fmt.Errorf("%w: %w", ErrEncoding, err)
+	case src.Len() > 0:
+		return plain, fmt.Errorf("%w: bytes after the end of the gzip stream", ErrEncoding)
+	}
+	return plain, nil
+}
+
+func reader(src *bytes.Reader) (*gzip.Reader, error) {
+	z, _ := inflates.Get().(*gzip.Reader)
+	if z == nil {
+		return gzip.NewReader(src)
+	}
+	if err := z.Reset(src); err != nil {
+		inflates.Put(z)
+		return nil, err
+	}
+	return z, nil
+}

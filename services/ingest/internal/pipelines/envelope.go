@@ -1,0 +1,44 @@
+package pipelines
+
+import (
+	"github.com/cohortflow/cohortflow/services/ingest/internal/normalise"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/wire"
+)
+
+// Envelope is what stands around the calls of a batch, or beside the fields of a
+// single call, and holds for all of them. Its messageId names the request and is
+// ignored: the Go client keeps it over retries but not over restarts.
+type Envelope struct {
+	WriteKey string
+	SentAt   int64      // ms; 0 = not said
+	Context  wire.Value // of calls without one
+	Batch    wire.Value // Absent: the body is one call
+}
+
+// Open looks at the outside of a body and judges nothing inside.
+func Open(body wire.Value) (Envelope, *normalise.Fault) {
+	var out Envelope
+	var fault *normalise.Fault
+	err := body.Envelope(func(name string, v wire.Value) error {
+		switch name {
+		case "writeKey":
+			out.WriteKey = v.Text()
+		case "sentAt":
+			out.SentAt, fault = normalise.Instant(name, v)
+			if fault != nil {
+				return fault
+			}
+		case "context":
+			if v.Present() {
+				out.Context = v
+			}
+		case "batch":
+			out.Batch = v
+		}
+		return nil
+	})
+	if err != nil && fault == nil {
+		fault = normalise.Syntax(err)
+	}
+	return out, fault
+}

@@ -11,14 +11,14 @@ import (
 
 // Config is what the processor can be told. The names are those of the flags.
 type Config struct {
-	Group           string        `default:"cohortflow.processor" help:"Consumer group; it decides who owns which partition and shows lag, nothing else."`
+	Group           string        `name:"processor-group" default:"cohortflow.processor" help:"Consumer group; it decides who owns which partition and shows lag, nothing else."`
 	TransactionalID string        `name:"transactional-id" default:"cohortflow.processor" help:"Prefix of the transactional ids that fence partitions; the same in every process of one flow, and used by nothing else."`
-	Instance        string        `help:"Name of this process in fence records (default: host name and a random part)."`
+	Instance        string        `name:"processor-instance" help:"Name of this process in fence records (default: host name and a random part)."`
 	CommitEvery     time.Duration `default:"100ms" help:"Time between checkpoints while caught up."`
 	Residents       int           `default:"100000" help:"People of one partition kept in memory."`
 	MaxTouched      int           `default:"50000" help:"Changed, uncommitted people of one partition beyond which no record is taken."`
-	StopTimeout     time.Duration `default:"10s" help:"Time for an end in good order, which leaves nothing to repeat."`
-	Heartbeat       time.Duration `default:"15m" help:"Time between watermarks on an idle partition; well inside the broker's producer.id.expiration.ms."`
+	StopTimeout     time.Duration `name:"processor-stop-timeout" default:"10s" help:"Time for an end in good order, which leaves nothing to repeat."`
+	Heartbeat       time.Duration `name:"processor-heartbeat" default:"15m" help:"Time between watermarks on an idle partition; well inside the broker's producer.id.expiration.ms."`
 }
 
 // Validate lists everything that is wrong.
@@ -37,7 +37,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("max-touched is %d: give at least 100", c.MaxTouched))
 	}
 	if c.Heartbeat < time.Second || c.Heartbeat > time.Hour {
-		errs = append(errs, fmt.Errorf("heartbeat is %s: give 1s to 1h", c.Heartbeat))
+		errs = append(errs, fmt.Errorf("processor-heartbeat is %s: give 1s to 1h", c.Heartbeat))
 	}
 	return errors.Join(errs...)
 }

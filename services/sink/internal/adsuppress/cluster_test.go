@@ -3,7 +3,9 @@ package adsuppress
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +46,20 @@ func (c *cluster) fault(name string, oneIn int) bool {
 }
 
 func (c *cluster) heal() { c.mu.Lock(); c.faulty = false; c.mu.Unlock() }
+
+// records is what was ever written.
+func (c *cluster) records() []kafkaio.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.all)
+}
+
+// drawn counts the faults by name.
+func (c *cluster) drawn() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.faults)
+}
 
 func (c *cluster) TakeEpoch(_ context.Context, id string) (kafkaio.Epoch, error) {
 	if c.fault("epoch", 20) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +57,13 @@ var testAudiences = []catalogue.Audience{
 }
 
 var transitionsID = avrocodec.NewEmbedded().ID(schemas.TransitionsSubject)
+
+// told is the receipts so far.
+func (j *journal) told() []string { j.mu.Lock(); defer j.mu.Unlock(); return slices.Clone(j.lines) }
+
+func (j *journal) buried() []string { j.mu.Lock(); defer j.mu.Unlock(); return slices.Clone(j.dead) }
+
+func (j *journal) fill() { j.mu.Lock(); defer j.mu.Unlock(); j.full = true }
 
 type rig struct {
 	t       *testing.T
@@ -146,7 +154,7 @@ func (r *rig) change(person, cohortKey string, entered bool, edit ...func(*cohor
 
 // wrote is what was ever written, watermarks left out.
 func (r *rig) wrote() (out []string) {
-	for _, rec := range r.output.all {
+	for _, rec := range r.output.records() {
 		if string(rec.Key) == watermarkKey {
 			continue
 		}
@@ -170,8 +178,9 @@ func (r *rig) decode(value []byte) (s avrocodec.Suppression) {
 
 func (r *rig) lastMark() (w cohort.Watermark, at int) {
 	r.t.Helper()
-	for i := len(r.output.all) - 1; i >= 0; i-- {
-		if rec := r.output.all[i]; string(rec.Key) == watermarkKey {
+	all := r.output.records()
+	for i := len(all) - 1; i >= 0; i-- {
+		if rec := all[i]; string(rec.Key) == watermarkKey {
 			var s avrocodec.Suppression
 			if _, err := avrocodec.DecodeSuppression(rec.Value, &s, &w); err != nil {
 				r.t.Fatal(err)
@@ -200,7 +209,7 @@ func TestWork_WritesTheStateOfEachAudience(t *testing.T) {
 		if diff := cmp.Diff(r.want, r.wrote()); diff != "" {
 			t.Fatalf("(-want +got)\n%s", diff)
 		}
-		rec := r.output.all[1]
+		rec := r.output.records()[1]
 		got := r.decode(rec.Value)
 		emitted := got.EmittedAt
 		want := avrocodec.Suppression{
@@ -219,10 +228,10 @@ func TestWork_WritesTheStateOfEachAudience(t *testing.T) {
 		if want := "default|a_protect|" + r.keys.Subject("u1"); string(rec.Key) != want || strings.Contains(string(rec.Key), "u1") {
 			t.Errorf("key %s, want %s", rec.Key, want)
 		}
-		if release := r.decode(r.output.all[4].Value); release.Op != "RELEASE" || release.ExpiresAt != 0 || len(release.Identifiers) != 1 {
+		if release := r.decode(r.output.records()[4].Value); release.Op != "RELEASE" || release.ExpiresAt != 0 || len(release.Identifiers) != 1 {
 			t.Errorf("release %+v", release)
 		}
-		if diff := cmp.Diff([]string{id + " delivered", "0-0-2 delivered"}, r.journal.lines); diff != "" {
+		if diff := cmp.Diff([]string{id + " delivered", "0-0-2 delivered"}, r.journal.told()); diff != "" {
 			t.Errorf("receipts (-want +got)\n%s", diff)
 		}
 	})
@@ -242,11 +251,11 @@ func TestWork_ReleasesBeforeTheTombstoneWhenAPersonIsErased(t *testing.T) {
 		if diff := cmp.Diff(want, r.wrote()); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
-		if s := r.decode(r.output.all[2].Value); s.Reason != "ERASURE" || len(s.Identifiers) != 1 {
+		if s := r.decode(r.output.records()[2].Value); s.Reason != "ERASURE" || len(s.Identifiers) != 1 {
 			t.Errorf("the release of the erased: %+v", s)
 		}
-		if got := r.journal.lines[len(r.journal.lines)-1]; got != "0-1-1 skipped" {
-			t.Errorf("receipt of the elapsed: %s", got)
+		if told := r.journal.told(); told[len(told)-1] != "0-1-1 skipped" {
+			t.Errorf("receipts, the elapsed last: %v", told)
 		}
 	})
 }
@@ -265,9 +274,9 @@ func TestWork_MarksHowFarItIs(t *testing.T) {
 		if w, _ := r.lastMark(); w.Processed != 2 || w.Last != (cohort.ID{}) {
 			t.Errorf("while busy: %+v", w)
 		}
-		before := len(r.output.all)
+		before := len(r.output.records())
 		time.Sleep(time.Hour + time.Minute)
-		if beats := len(r.output.all) - before; beats != 4 {
+		if beats := len(r.output.records()) - before; beats != 4 {
 			t.Errorf("%d heartbeats in an hour of silence, want 4", beats)
 		}
 		if r.input.Committed(0) != 2 {
@@ -287,11 +296,11 @@ func TestWork_FillingReceiptsDoNotHoldUpSuppression(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, healthy(1), nil)
 		defer func() { r.stop() }()
-		r.journal.full = true
+		r.journal.fill()
 		r.change("u1", "vip", true)
 		time.Sleep(time.Minute)
-		if diff := cmp.Diff(r.want, r.wrote()); diff != "" || len(r.journal.lines) != 0 {
-			t.Errorf("(-want +got)\n%s%v", diff, r.journal.lines)
+		if diff := cmp.Diff(r.want, r.wrote()); diff != "" || len(r.journal.told()) != 0 {
+			t.Errorf("(-want +got)\n%s%v", diff, r.journal.told())
 		}
 	})
 }
@@ -330,8 +339,8 @@ func TestWork_AnUnreadableRecordStopsNothing(t *testing.T) {
 		r.input.Append(0, "u1", []byte{0, 0, 0, 0, byte(transitionsID), 0xff})
 		r.change("u1", "vip", true)
 		time.Sleep(time.Minute)
-		if diff := cmp.Diff(r.want, r.wrote()); diff != "" || len(r.journal.dead) != 1 {
-			t.Errorf("(-want +got)\n%s%v", diff, r.journal.dead)
+		if diff := cmp.Diff(r.want, r.wrote()); diff != "" || len(r.journal.buried()) != 1 {
+			t.Errorf("(-want +got)\n%s%v", diff, r.journal.buried())
 		}
 	})
 }
@@ -376,9 +385,9 @@ func TestWork_WritesEveryRecordOnceInOrderUnderFaults(t *testing.T) {
 			time.Sleep(time.Minute)
 			r.stop()
 			if diff := cmp.Diff(r.want, r.wrote()); diff != "" {
-				t.Errorf("seed %d, faults %v: (-want +got)\n%s", seed, out.faults, diff)
+				t.Errorf("seed %d, faults %v: (-want +got)\n%s", seed, out.drawn(), diff)
 			}
-			for name, n := range out.faults {
+			for name, n := range out.drawn() {
 				faults[name] += n
 			}
 		})

@@ -90,6 +90,7 @@ func TestWriter_RepeatsOnlyWhatFailed(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- w.Run(ctx) }()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if diff := cmp.Diff([]string{"0", "2", "1"}, p.wrote); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/twmb/avro"
 	"pgregory.net/rapid"
+
+	"github.com/cohortflow/cohortflow/schemas"
 )
 
 // equal takes nil and empty for the same: a decoder uses slices and maps again.

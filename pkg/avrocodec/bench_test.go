@@ -58,6 +58,7 @@ func BenchmarkCodec(b *testing.B) {
 }
 
 func compare[T any](b *testing.B, name string, fast Codec[T], newReference func() (Codec[T], error), v T) {
+	b.Helper()
 	reference, err := newReference()
 	if err != nil {
 		b.Fatal(err)

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
-	"github.com/google/go-cmp/cmp"
 )
 
 func FuzzDecodeEvent(f *testing.F) {

@@ -3,9 +3,10 @@ package avrocodec
 import (
 	"math"
 
+	"pgregory.net/rapid"
+
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
-	"pgregory.net/rapid"
 )
 
 // Generators of every record type: empty, unicode, long and extreme values.

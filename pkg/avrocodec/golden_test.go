@@ -11,10 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/schemas"
-	"github.com/google/go-cmp/cmp"
 )
 
 var writeGolden = flag.Bool("write-golden", false, "write golden files that do not exist yet; existing ones are never touched")
@@ -112,6 +113,7 @@ func goldenFile(subject string, version int) string {
 // any version, and, for the version in force, checks that equal values still give
 // the same bytes.
 func golden[T any](t *testing.T, subject string, version int, codec Codec[T], want ...T) {
+	t.Helper()
 	t.Run(fmt.Sprintf("%s v%d", subject, version), func(t *testing.T) {
 		registry := NewEmbedded()
 		id := embeddedID(t, subject, version)

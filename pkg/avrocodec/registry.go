@@ -10,8 +10,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/cohortflow/cohortflow/schemas"
 )
 
 // Errors about schemas. A record that meets ErrUnknownSchema will meet it again

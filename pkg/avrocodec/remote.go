@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/cohortflow/cohortflow/schemas"
 )
 
 // DialOptions say what to ask a schema registry for.

@@ -7,10 +7,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/linkedin/goavro/v2"
+
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/schemas"
-	"github.com/linkedin/goavro/v2"
 )
 
 // Resolver decodes records of any version of our schemas, older or newer, by the

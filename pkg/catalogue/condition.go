@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
 )
 
 // maxDepth bounds nesting, so that an alias inside itself comes to an end. The rules

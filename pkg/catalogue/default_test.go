@@ -7,10 +7,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cohortflow/cohortflow/deploy/catalogues"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
-	"github.com/google/go-cmp/cmp"
 )
 
 func loadDefault(t *testing.T) *Catalogue {

@@ -3,9 +3,10 @@ package catalogue
 import (
 	"slices"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
-	"github.com/goccy/go-yaml/ast"
 )
 
 // Words of the format. The JSON Schema lists the same; a test compares.

@@ -41,8 +41,7 @@ func (l *loader) parse(text []byte) ast.Node {
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {
 		at, message := place{1, 1}, err.Error()
-		var positioned yaml.Error
-		if errors.As(err, &positioned) {
+		if positioned, ok := errors.AsType[yaml.Error](err); ok {
 			message = positioned.GetMessage()
 			if t := positioned.GetToken(); t != nil && t.Position != nil {
 				at = place{t.Position.Line, t.Position.Column}

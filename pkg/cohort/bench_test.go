@@ -19,6 +19,7 @@ type shop struct {
 }
 
 func newShop(tb testing.TB, events, people int) *shop {
+	tb.Helper()
 	s := &shop{program: compile(tb, standard())}
 	r := rand.New(rand.NewPCG(1, 2))
 	at := int64(1_750_000_000_000)
@@ -129,6 +130,7 @@ func BenchmarkResident(b *testing.B) {
 }
 
 func (s *shop) sizes(b *testing.B) {
+	b.Helper()
 	var sizes []int
 	for _, blob := range s.blobs {
 		if len(blob) > 0 {

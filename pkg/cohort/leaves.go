@@ -17,6 +17,7 @@ func (c *did) at(p *Person, t int64) (truth, int64) {
 		return no, Never
 	case unknown:
 		return unknown, Never
+	case no:
 	}
 	if k == hidden {
 		return unknown, Never
@@ -54,6 +55,7 @@ func (c *pause) at(p *Person, t int64) (truth, int64) {
 		return no, Never
 	case unknown:
 		return unknown, Never
+	case no:
 	}
 	if k == hidden {
 		return unknown, Never

@@ -1,6 +1,9 @@
 package cohort
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Problem is one fault of a Spec.
 type Problem struct {
@@ -17,14 +20,15 @@ type SpecError struct {
 
 // Error gives one line per problem.
 func (e *SpecError) Error() string {
-	text := "catalogue:"
+	var text strings.Builder
+	text.WriteString("catalogue:")
 	for i, p := range e.Problems {
 		if i > 0 {
-			text += "\n"
+			text.WriteByte('\n')
 		}
-		text += fmt.Sprintf(" %s: %s", p.Path, p.Message)
+		fmt.Fprintf(&text, " %s: %s", p.Path, p.Message)
 	}
-	return text
+	return text.String()
 }
 
 func (e *SpecError) add(path, format string, args ...any) {

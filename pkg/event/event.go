@@ -25,8 +25,10 @@ const (
 	KindCatalog  // the catalogue in force from here on
 )
 
-var kindNames = [...]string{"unknown", "track", "identify", "page", "screen", "group", "engagement",
-	"subscription", "device", "merge", "erase", "unerase", "relation", "tick", "catalog"}
+var kindNames = [...]string{
+	"unknown", "track", "identify", "page", "screen", "group", "engagement",
+	"subscription", "device", "merge", "erase", "unerase", "relation", "tick", "catalog",
+}
 
 // String returns the text that stands in the topic.
 func (k Kind) String() string {

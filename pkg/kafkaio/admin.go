@@ -104,7 +104,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) []error {
 		var faults []error
 		moved := false
 		for _, t := range res.Topics {
-			switch code := kafka.Error(t.ErrorCode); code { //nolint:exhaustive // the rest are faults
+			switch code := kafka.Error(t.ErrorCode); code {
 			case 0, kafka.TopicAlreadyExists:
 			case kafka.NotController:
 				moved = true

@@ -1,12 +1,10 @@
 package kafkaio
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"syscall"
 
 	"github.com/segmentio/kafka-go"
@@ -91,22 +89,9 @@ func fencing(code int16) bool {
 	return false
 }
 
-// notSent reports errors that mean the request never left this process.
-func notSent(err error) bool {
-	if errors.Is(err, kafka.BrokerNotAvailable) || errors.Is(err, errNotSent) || errors.Is(err, syscall.ECONNREFUSED) {
-		return true
-	}
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
 // staleConn reports errors of a pooled connection that the broker has closed
 // meanwhile; a fresh one may work at once.
 func staleConn(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
-}
-
-func timedOut(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }

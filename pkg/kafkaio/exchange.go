@@ -45,7 +45,7 @@ const (
 // posCorrelation is where the correlation id stands in a frame.
 const posCorrelation = 8
 
-func (x *exchange) ApiKey() protocol.ApiKey { return x.key } //nolint:revive // the name is kafka-go's
+func (x *exchange) ApiKey() protocol.ApiKey { return x.key }
 
 // Broker routes by the id decided here; unknown ids are refused by the transport.
 func (x *exchange) Broker(protocol.Cluster) (protocol.Broker, error) {

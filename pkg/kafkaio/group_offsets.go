@@ -70,7 +70,7 @@ func (c *Client) commitOffsets(ctx context.Context, group, topic string, generat
 	if err != nil {
 		return fmt.Errorf("commit offsets of %s in %s: %w", topic, group, err)
 	}
-	switch code := kafka.Error(firstCode(res)); code { //nolint:exhaustive // all others are plain errors
+	switch code := kafka.Error(firstCode(res)); code {
 	case 0:
 		return nil
 	case kafka.IllegalGeneration, kafka.UnknownMemberId, kafka.RebalanceInProgress, kafka.Error(82):

@@ -114,8 +114,7 @@ func (m *Membership) follow() {
 }
 
 func (m *Membership) note(err error) {
-	var code kafka.Error
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[kafka.Error](err); ok {
 		switch code { //nolint:exhaustive // only refusals that need a person
 		case kafka.GroupAuthorizationFailed, kafka.TopicAuthorizationFailed, kafka.InvalidSessionTimeout,
 			kafka.InconsistentGroupProtocol, kafka.InvalidGroupId, kafka.SASLAuthenticationFailed:

@@ -132,7 +132,7 @@ func (p *Producer) connect() (*Epoch, error) {
 func (p *Producer) settle(id *Epoch, err error) bool {
 	p.mu.Lock()
 	var jobs []*job
-	over := false
+	var over bool
 	if err != nil {
 		if !errors.Is(err, ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -32,6 +32,7 @@ func appendText(dst []byte, s string) []byte {
 }
 
 func appendInt32(dst []byte, v int32) []byte { return binary.BigEndian.AppendUint32(dst, uint32(v)) }
+
 func appendInt64(dst []byte, v int64) []byte { return binary.BigEndian.AppendUint64(dst, uint64(v)) }
 
 // parser walks the fixed-width fields of an answer; once bytes run short every

@@ -114,6 +114,7 @@ type Machine struct {
 	arms        []timer // armed since the last freeze
 	stored      map[int64]struct{}
 	waiting     Effect // load outstanding
+	asked       []byte // checkpoint when it was asked for
 	retry       Effect // effect that surely had no effect, to be asked for again
 	retryAt     int64
 

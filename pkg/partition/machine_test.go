@@ -80,7 +80,7 @@ func TestMachine_WithoutFaultsEqualsTheFold(t *testing.T) {
 		w.live(60)
 		o := w.settle(t)
 		w.judge(t, seed)
-		if o.m.Stats.Repeated != 0 || o.m.Stats.Contrary != 0 {
+		if o.dead || o.m.Stats.Repeated != 0 || o.m.Stats.Contrary != 0 {
 			t.Fatalf("seed %d: %+v, want nothing repeated", seed, o.m.Stats)
 		}
 	}

@@ -287,17 +287,24 @@ func (m *Machine) admit(keys []string, blobs [][]byte) {
 }
 
 func (m *Machine) wait(e Effect) {
-	m.waiting = e
+	m.waiting, m.asked = e, m.expect
 	m.do(e)
 }
 
 // known says whether a checkpoint read along with a load is ours: the one that we
-// committed last, or the one that is just being committed.
+// committed last, the one that is just being committed, or the one that was the last
+// when the load was asked for. A commit that passes a load on its way changes nothing of
+// what was asked for: who is asked for is not in memory, so not in the commit.
 func (m *Machine) known(checkpoint []byte) bool {
 	if m.commit != nil && m.commit.sent && bytes.Equal(checkpoint, m.commit.next) {
 		return true
 	}
-	return bytes.Equal(checkpoint, m.expect) && (checkpoint == nil) == (m.expect == nil)
+	for _, ours := range [][]byte{m.expect, m.asked} {
+		if bytes.Equal(checkpoint, ours) && (checkpoint == nil) == (ours == nil) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Machine) peopleLoaded(in PeopleLoaded) {

@@ -84,6 +84,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
+	t.Helper()
 	w := &world{
 		t: t, r: rand.New(rand.NewPCG(seed, 1)), rules: testProgram(t), now: 1_000 * minute, count: map[string]int{},
 		store: &store{people: map[string][]byte{}, buckets: map[int64][]byte{}}, faults: true,
@@ -122,8 +123,10 @@ func (w *world) live(n int) {
 }
 
 func (w *world) catalogue() {
-	w.add(&event.Event{Kind: event.KindCatalog, Name: w.rules.Revision(), ID: "catalogue",
-		Properties: event.Properties{Nested: map[string]string{"catalogue": "rules"}}}, 0)
+	w.add(&event.Event{
+		Kind: event.KindCatalog, Name: w.rules.Revision(), ID: "catalogue",
+		Properties: event.Properties{Nested: map[string]string{"catalogue": "rules"}},
+	}, 0)
 }
 
 // owner executes one machine's effects, some of them later.
@@ -161,9 +164,9 @@ func (o *owner) step(in Input) {
 // maybe runs f now or later, or lets it get lost or answers nothing, as faults go.
 func (o *owner) maybe(e Effect, f func() Input) {
 	run := func() {
-		if in := f(); in != nil {
-			o.step(in)
-		}
+		// Carried out now, answered later: other answers come between.
+		in := f()
+		o.later = append(o.later, func() { o.step(in) })
 	}
 	if !o.w.faults {
 		o.later = append(o.later, run)
@@ -355,8 +358,10 @@ func (o *owner) turn() {
 		w.now += w.r.Int64N(400)
 		o.step(Wake{Now: w.now})
 	case len(o.later) > 0:
-		f := o.later[0]
-		o.later = o.later[1:]
+		// Answers overtake each other.
+		i := w.r.IntN(len(o.later))
+		f := o.later[i]
+		o.later = slices.Delete(o.later, i, i+1)
 		f()
 	}
 }

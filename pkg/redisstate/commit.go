@@ -61,13 +61,13 @@ func (s *Store) commit(ctx context.Context, l *layout, c *Commit) error {
 		conn = node.Conn()
 		err := begin(ctx, conn, l, c.Expect)
 		if err != nil {
-			conn.Close()
+			_ = conn.Close()
 		}
 		return err
 	}); err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	sc := s.borrow()
 	defer s.giveBack(sc)
 	cmds := writes(ctx, sc, l, c)

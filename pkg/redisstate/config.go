@@ -92,8 +92,7 @@ func parseURL(cfg Config) (*redis.UniversalOptions, error) {
 	}
 	one, err := redis.ParseURL(first)
 	if err != nil {
-		var parse *url.Error
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err
 		}
 		return nil, fmt.Errorf("url cannot be read (%w); write redis://host:port, or rediss://host:port for TLS", err)

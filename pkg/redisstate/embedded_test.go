@@ -13,6 +13,7 @@ import (
 func TestEmbeddedRedisConforms(t *testing.T) {
 	server := miniredis.RunT(t)
 	statetest.Run(t, func(t *testing.T) *redisstate.Store {
+		t.Helper()
 		server.FlushAll()
 		return open(t, redisstate.Config{URL: "redis://" + server.Addr(), Embedded: true, Prefix: "test:"})
 	})

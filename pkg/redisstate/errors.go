@@ -9,12 +9,12 @@ import (
 )
 
 var (
-	// ErrConflict: the stored checkpoint is not the expected one, or changed while the commit was
+	// ErrConflict means that the stored checkpoint is not the expected one, or changed while the commit was
 	// under way. Nothing was written. Another owner is at work, or Redis went back in time.
 	ErrConflict = errors.New("checkpoint is not the expected one")
-	// ErrAmbiguous: the commit was sent and its answer is unknown. It may be there wholly or not at all.
+	// ErrAmbiguous means that the commit was sent and its answer is unknown. It may be there wholly or not at all.
 	ErrAmbiguous = errors.New("commit was sent, its outcome is unknown")
-	// ErrUnavailable: Redis did not answer before anything was sent to be written. Nothing was written.
+	// ErrUnavailable means that Redis did not answer before anything was sent to be written. Nothing was written.
 	ErrUnavailable = errors.New("redis is not reachable")
 )
 
@@ -78,8 +78,7 @@ func unsent(err error) error {
 
 // answerOf gives the text when err is an answer of Redis and not a failure to get one.
 func answerOf(err error) (string, bool) {
-	var answer redis.Error
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[redis.Error](err); ok {
 		return answer.Error(), true
 	}
 	return "", false

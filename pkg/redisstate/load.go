@@ -127,8 +127,7 @@ func (s *Store) read(ctx context.Context, l *layout, expected int, queue func(re
 // unreadable classifies a failure to take an answer apart: what is no refusal is a broken answer,
 // and that is as good as none.
 func unreadable(err error) error {
-	var refusal *RefusedError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*RefusedError](err); ok {
 		return refusal
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -26,14 +26,14 @@ func (s *Store) reset(ctx context.Context, l *layout) error {
 	if err := s.routed(ctx, l, func(node *redis.Client) error {
 		conn = node.Conn()
 		if err := conn.Do(ctx, "watch", l.checkpoint).Err(); err != nil {
-			conn.Close()
+			_ = conn.Close()
 			return unsent(err)
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	keys := []string{l.checkpoint}
 	keys = append(keys, l.people[:]...)
 	scan := conn.Scan(ctx, 0, l.prefix+"d:*", 1000).Iterator()

@@ -27,7 +27,8 @@ func samples() []kafkaio.OutRecord {
 	return []kafkaio.OutRecord{
 		{Timestamp: 1_700_000_000_500, Key: []byte("person-1"), Value: []byte("first"), Headers: []kafkaio.Header{
 			{Key: "traceparent", Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")},
-			{Key: "null", Value: nil}, {Key: "", Value: []byte{}},
+			{Key: "null", Value: nil},
+			{Key: "", Value: []byte{}},
 		}},
 		{Timestamp: 1_700_000_000_100, Key: []byte("person-1"), Value: nil},
 		{Timestamp: 1_700_000_000_900, Key: nil, Value: []byte{}},

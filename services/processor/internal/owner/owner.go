@@ -70,7 +70,6 @@ type Owner struct {
 	done    chan struct{}
 	tasks   sync.WaitGroup
 
-	paused   bool
 	end      *partition.End
 	out      outbox
 	spans    traces

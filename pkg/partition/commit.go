@@ -126,6 +126,9 @@ func (m *Machine) committed() {
 	}
 	m.commit = nil
 	m.expect, m.checkpoint = f.next, f.effect.Checkpoint
+	if m.waiting != nil {
+		m.passing = append(m.passing, m.expect)
+	}
 	for _, p := range f.people {
 		p.frozen = false
 	}

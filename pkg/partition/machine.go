@@ -113,9 +113,9 @@ type Machine struct {
 	loadedUntil int64   // deadlines before it are in timers
 	arms        []timer // armed since the last freeze
 	stored      map[int64]struct{}
-	waiting     Effect // load outstanding
-	asked       []byte // checkpoint when it was asked for
-	retry       Effect // effect that surely had no effect, to be asked for again
+	waiting     Effect   // load outstanding
+	passing     [][]byte // checkpoints that were the last since it was asked for
+	retry       Effect   // effect that surely had no effect, to be asked for again
 	retryAt     int64
 
 	// outputs

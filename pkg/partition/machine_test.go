@@ -17,7 +17,7 @@ func (w *world) settle(t *testing.T) *owner {
 	for range 200_000 {
 		o.turn()
 		if o.dead {
-			t.Fatalf("the healthy owner ended: %+v", o.final)
+			t.Fatalf("the healthy owner ended: %+v", o.end)
 		}
 		if o.m.CaughtUp() && o.position == int64(len(w.log)) && len(o.later) == 0 && !o.m.progressed() && o.m.commit == nil {
 			return o

@@ -287,25 +287,32 @@ func (m *Machine) admit(keys []string, blobs [][]byte) {
 }
 
 func (m *Machine) wait(e Effect) {
-	m.waiting, m.asked = e, m.expect
+	m.waiting, m.passing = e, append(m.passing[:0], m.expect)
 	m.do(e)
 }
 
 // known says whether a checkpoint read along with a load is ours: the one that we
-// committed last, the one that is just being committed, or the one that was the last
-// when the load was asked for. A commit that passes a load on its way changes nothing of
+// committed last, the one that is just being committed, or one that was the last
+// since the load was asked for. A commit that passes a load on its way changes nothing of
 // what was asked for: who is asked for is not in memory, so not in the commit.
 func (m *Machine) known(checkpoint []byte) bool {
-	if m.commit != nil && m.commit.sent && bytes.Equal(checkpoint, m.commit.next) {
+	if m.current(checkpoint) {
 		return true
 	}
-	for _, ours := range [][]byte{m.expect, m.asked} {
-		if bytes.Equal(checkpoint, ours) && (checkpoint == nil) == (ours == nil) {
+	for _, ours := range m.passing {
+		if same(checkpoint, ours) {
 			return true
 		}
 	}
 	return false
 }
+
+// current is known without what a commit has passed.
+func (m *Machine) current(checkpoint []byte) bool {
+	return same(checkpoint, m.expect) || m.commit != nil && m.commit.sent && bytes.Equal(checkpoint, m.commit.next)
+}
+
+func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 
 func (m *Machine) peopleLoaded(in PeopleLoaded) {
 	if _, ok := m.waiting.(LoadPeople); !ok || m.phase != running {
@@ -334,8 +341,15 @@ func (m *Machine) deadlinesLoaded(in DeadlinesLoaded) {
 	if _, ok := m.waiting.(LoadDeadlines); !ok || m.phase != running {
 		return
 	}
+	e := m.waiting
 	m.waiting = nil
-	if !m.known(in.Checkpoint) {
+	switch {
+	case m.current(in.Checkpoint):
+	case m.known(in.Checkpoint):
+		// A commit has passed this load: it lacks what that commit armed.
+		m.wait(e)
+		return
+	default:
 		m.endTenure(Conflict, "deadlines were read under another checkpoint")
 		return
 	}

@@ -136,7 +136,8 @@ type owner struct {
 	producer Producer
 	later    []func()
 	dead     bool
-	final    *End
+	end      End
+	final    *End // set when it needs a person
 	position int64
 	st       *store
 }
@@ -318,7 +319,7 @@ func (o *owner) carryOut(e Effect) {
 		w.count["tick"]++
 		o.maybe(e, func() Input { w.add(&event.Event{Kind: event.KindTick}, e.Stamp); return TickAppended{} })
 	case End:
-		o.dead = true
+		o.dead, o.end = true, e
 		if e.Final {
 			o.final = &e
 		}

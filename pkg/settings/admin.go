@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/lifecycle"
@@ -14,6 +15,7 @@ import (
 // Admin says where health and metrics are served.
 type Admin struct {
 	Listen      string        `name:"admin" default:"127.0.0.1:9464" help:"Address of /healthz, /readyz and /metrics."`
+	Pprof       bool          `help:"Serve profiles of this process at /debug/pprof/ on the admin address."`
 	LogLevel    string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	StopTimeout time.Duration `name:"shutdown-timeout" default:"20s" help:"Time for an end in good order."`
 }
@@ -29,10 +31,15 @@ func (a Admin) Serve(ctx context.Context, tel *telemetry.T, health *lifecycle.He
 	mux := http.NewServeMux()
 	health.Register(mux)
 	mux.Handle("GET /metrics", tel.MetricsHandler)
+	if a.Pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 	if more != nil {
 		more(mux)
 	}
 	return lifecycle.HTTP("admin", ln, &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
 	}, 2*time.Second), nil
 }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/event"
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/pkg/partition"
+	"github.com/cohortflow/cohortflow/pkg/topics"
+	"github.com/cohortflow/cohortflow/schemas"
+	"github.com/cohortflow/cohortflow/test/launch"
+	"github.com/cohortflow/cohortflow/test/replay"
+)
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// cpu is the CPU time that a process has used, all its threads.
+func cpu(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg") // shown, not used
+	return string(text)
+}
+
+func specs() []kafkaio.TopicSpec {
+	return topics.Specs(topics.Config{Partitions: partitions, LogRetention: 9600 * time.Hour, Retention: 720 * time.Hour})
+}
+
+// load writes the workload to the log, the events' own time as accepted time.
+func load(ctx context.Context, client *kafkaio.Client, file string) (int, error) {
+	if err := client.EnsureTopics(ctx, specs(), true); err != nil {
+		return 0, err
+	}
+	events, err := replay.Load(file, nil)
+	if err != nil {
+		return 0, err
+	}
+	v, _ := schemas.Newest(schemas.EventsSubject)
+	producer := client.NewProducer(kafkaio.ProducerConfig{Topic: schemas.EventsTopic, MaxBufferedBytes: 64 << 20})
+	defer func() { _ = producer.Close(ctx) }()
+	for from := 0; from < len(events); from += 5000 {
+		part := events[from:min(from+5000, len(events))]
+		records := make([]kafkaio.OutRecord, len(part))
+		for i := range part {
+			e := &part[i]
+			out := event.Event{
+				Kind: event.KindTrack, Source: event.SourcePipelines, Workspace: "default", ID: e.ID, Name: e.Name, EventAt: e.At, AcceptedAt: e.At,
+				Person: e.User, IDs: event.Identifiers{CustomerID: e.User},
+				Properties: event.Properties{Strings: map[string]string{"product_id": e.Product, "category": e.Categ, "session_id": e.Session}},
+			}
+			if e.Priced {
+				out.Properties.Numbers = map[string]float64{"price": e.Price}
+			}
+			records[i] = kafkaio.OutRecord{
+				Partition: kafkaio.PartitionFor(e.User, partitions), Timestamp: e.At, Key: []byte(e.User), Value: avrocodec.AppendEvent(nil, v.ID, &out),
+			}
+		}
+		if err := producer.Produce(ctx, records); err != nil {
+			return 0, fmt.Errorf("load the log: %w", err)
+		}
+	}
+	return len(events), nil
+}
+
+func dropOutputs(ctx context.Context, addr string) error {
+	c := &kafka.Client{Addr: kafka.TCP(addr), Timeout: 20 * time.Second}
+	if _, err := c.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{schemas.TransitionsTopic, schemas.ProfilesTopic}}); err != nil {
+		return fmt.Errorf("drop outputs: %w", err)
+	}
+	own, err := kafkaio.Open(kafkaio.Config{Brokers: []string{addr}}, discard())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = own.Close() }()
+	for range 50 {
+		if err = own.EnsureTopics(ctx, specs(), true); err == nil {
+			return nil
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return err
+}
+
+// settled is the committed offset of a partition, as its checkpoint says.
+func settled(redis *launch.Server, p int) int64 {
+	raw, err := redis.Do("GET", fmt.Sprintf("{p%d}:c", p))
+	if err != nil || raw == "" {
+		return -1
+	}
+	c, err := partition.DecodeCheckpoint([]byte(raw))
+	if err != nil {
+		return -1
+	}
+	return c.Offset
+}
+
+// people tells how many people Redis holds and what each takes.
+func people(memory string, redis *launch.Server) string {
+	used := int64(0)
+	for line := range strings.SplitSeq(memory, "\r\n") {
+		if text, ok := strings.CutPrefix(line, "used_memory:"); ok {
+			used, _ = strconv.ParseInt(text, 10, 64)
+		}
+	}
+	n := int64(0)
+	for p := range partitions {
+		for h := range 64 {
+			raw, _ := redis.Do("HLEN", fmt.Sprintf("{p%d}:s:%02x", p, h))
+			v, _ := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(raw), ":"), 10, 64)
+			n += v
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("        %d people in Redis, %d MiB in all, %d B each (deadlines and checkpoints included)\n", n, used>>20, used/n)
+}

@@ -13,7 +13,6 @@ package sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -36,16 +35,22 @@ import (
 	"github.com/cohortflow/cohortflow/services/sink/internal/saleswings"
 )
 
+// Deps are the connections and the rules that a sink works with. All are needed.
+type Deps struct {
+	Kafka *kafkaio.Client
+	// Registry has to know Subjects(Catalogue).
+	Registry  *avrocodec.Registry
+	Keys      *seal.Keys
+	Catalogue *catalogue.Catalogue
+	Log       *slog.Logger
+}
+
 // App is one sink process.
 type App struct {
 	cfg      Config
+	deps     Deps
 	instance string
-	kafka    *kafkaio.Client
-	registry *avrocodec.Registry
 	decoder  *avrocodec.Resolver
-	keys     *seal.Keys
-	rules    *catalogue.Catalogue
-	log      *slog.Logger
 
 	destinations []*destination
 
@@ -65,32 +70,21 @@ type destination struct {
 	health func() error // what the destination itself says; nil = it says nothing
 }
 
-func (d *destination) setHealth(f func() error) { d.mu.Lock(); d.health = f; d.mu.Unlock() }
-
-func (d *destination) err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.health == nil {
-		return nil
-	}
-	return d.health()
-}
-
 // New checks what it is given; Run does the first IO.
-func New(cfg Config, kafka *kafkaio.Client, registry *avrocodec.Registry, keys *seal.Keys, rules *catalogue.Catalogue, log *slog.Logger) (*App, error) {
+func New(cfg Config, deps Deps) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("sink settings: %w", err)
 	}
-	decoder, err := avrocodec.NewResolver(registry)
+	decoder, err := avrocodec.NewResolver(deps.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("sink: %w", err)
 	}
-	a := &App{cfg: cfg, instance: cfg.instance(), kafka: kafka, registry: registry, decoder: decoder, keys: keys, rules: rules, log: log}
+	a := &App{cfg: cfg, deps: deps, instance: cfg.instance(), decoder: decoder}
 	if cfg.SalesWings.Key != "" {
 		a.destinations = append(a.destinations, a.salesWings())
 	}
 	if !cfg.Ads.Off {
-		for _, platform := range adsuppress.Platforms(rules) {
+		for _, platform := range adsuppress.Platforms(deps.Catalogue) {
 			a.destinations = append(a.destinations, a.ads(platform))
 		}
 	}
@@ -105,8 +99,8 @@ func New(cfg Config, kafka *kafkaio.Client, registry *avrocodec.Registry, keys *
 
 func (a *App) salesWings() *destination {
 	s := &a.cfg.SalesWings
-	wanted := make(map[string]bool, len(a.rules.Deliver.SalesWings))
-	for _, key := range a.rules.Deliver.SalesWings {
+	wanted := make(map[string]bool, len(a.deps.Catalogue.Deliver.SalesWings))
+	for _, key := range a.deps.Catalogue.Deliver.SalesWings {
 		wanted[key] = true
 	}
 	metrics := instruments.New(otel.Meter(telemetry.Scope), saleswings.Destination, saleswings.Destination)
@@ -117,9 +111,9 @@ func (a *App) salesWings() *destination {
 			Gate:   delivery.GateConfig{Rate: s.Rate},
 			Batch:  s.Batch, MaxAge: s.MaxAge, FromEnd: s.From == "end", AcceptGaps: a.cfg.AcceptGaps,
 		}, saleswings.Dependencies{
-			Topic: schemas.TransitionsTopic, Journal: j, Decoder: a.decoder, Keys: a.keys,
+			Topic: schemas.TransitionsTopic, Journal: j, Decoder: a.decoder, Keys: a.deps.Keys,
 			Wanted:  func(key string) bool { return wanted[key] },
-			Metrics: metrics, Tracer: otel.Tracer(telemetry.Scope), Log: a.log,
+			Metrics: metrics, Tracer: otel.Tracer(telemetry.Scope), Log: a.deps.Log,
 		})
 		if err != nil {
 			return nil, err
@@ -140,9 +134,9 @@ func (a *App) ads(platform string) *destination {
 				Platform: platform, Tenant: a.cfg.Ads.Tenant, Region: a.cfg.Ads.Region, Owner: a.instance,
 				Idle: a.cfg.Ads.Heartbeat, AcceptGaps: a.cfg.AcceptGaps,
 			}, adsuppress.Dependencies{
-				Cluster: adsuppress.Kafka(a.kafka), SchemaID: a.registry.ID(schemas.SuppressionSubject(platform)),
-				Journal: j, Decoder: a.decoder, Keys: a.keys, Catalogue: a.rules,
-				Metrics: metrics, Tracer: otel.Tracer(telemetry.Scope), Log: a.log,
+				Cluster: adsuppress.Kafka(a.deps.Kafka), SchemaID: a.deps.Registry.ID(schemas.SuppressionSubject(platform)),
+				Journal: j, Decoder: a.decoder, Keys: a.deps.Keys, Catalogue: a.deps.Catalogue,
+				Metrics: metrics, Tracer: otel.Tracer(telemetry.Scope), Log: a.deps.Log,
 			})
 			if err != nil {
 				return nil, err
@@ -178,7 +172,7 @@ func Platforms(rules *catalogue.Catalogue) []string { return adsuppress.Platform
 // on their way arrive, commits the positions and returns; a few seconds at most.
 func (a *App) Run(ctx context.Context) error {
 	if len(a.destinations) == 0 {
-		a.log.Warn("nothing to deliver to: saleswings-key is not set, and no audience of the catalogue excludes anybody")
+		a.deps.Log.Warn("nothing to deliver to: saleswings-key is not set, and no audience of the catalogue excludes anybody")
 	}
 	a.checkHeartbeat(ctx)
 	var parts []*part
@@ -227,8 +221,8 @@ type part struct {
 func (a *App) assemble(ctx context.Context, d *destination) (*part, error) {
 	p := &part{name: d.name}
 	writer := func(topic string) *receipts.Writer {
-		producer := a.kafka.NewProducer(kafkaio.ProducerConfig{Topic: topic})
-		w := receipts.NewWriter(topic, producer, a.cfg.Receipts, a.log.With("destination", d.name))
+		producer := a.deps.Kafka.NewProducer(kafkaio.ProducerConfig{Topic: topic})
+		w := receipts.NewWriter(topic, producer, a.cfg.Receipts, a.deps.Log.With("destination", d.name))
 		p.producers, p.writers = append(p.producers, producer), append(p.writers, w)
 		return w
 	}
@@ -236,14 +230,14 @@ func (a *App) assemble(ctx context.Context, d *destination) (*part, error) {
 	if d.receipts {
 		kept = writer(schemas.ReceiptsTopic)
 	}
-	journal := receipts.NewJournal(d.name, kept, a.registry.ID(schemas.ReceiptsSubject),
-		writer(schemas.DeadLetterTopic), a.registry.ID(schemas.DeadLetterSubject))
+	journal := receipts.NewJournal(d.name, kept, a.deps.Registry.ID(schemas.ReceiptsSubject),
+		writer(schemas.DeadLetterTopic), a.deps.Registry.ID(schemas.DeadLetterSubject))
 	work, err := d.build(journal)
 	if err == nil {
-		if p.members, err = a.kafka.JoinGroup(ctx, kafkaio.GroupConfig{GroupID: d.group, Topic: schemas.TransitionsTopic}); err == nil {
-			p.fetcher = a.kafka.NewFetcher(kafkaio.FetcherConfig{Topic: schemas.TransitionsTopic})
-			p.feed = feed.New(feed.Config{Topic: schemas.TransitionsTopic, Group: d.group}, group{p.members}, p.fetcher, a.kafka, work,
-				a.log.With("destination", d.name))
+		if p.members, err = a.deps.Kafka.JoinGroup(ctx, kafkaio.GroupConfig{GroupID: d.group, Topic: schemas.TransitionsTopic}); err == nil {
+			p.fetcher = a.deps.Kafka.NewFetcher(kafkaio.FetcherConfig{Topic: schemas.TransitionsTopic})
+			p.feed = feed.New(feed.Config{Topic: schemas.TransitionsTopic, Group: d.group}, group{p.members}, p.fetcher, a.deps.Kafka, work,
+				a.deps.Log.With("destination", d.name))
 		}
 	}
 	if err != nil {
@@ -281,59 +275,22 @@ func (p *part) close() {
 	}
 }
 
-func (a *App) watch(parts []*part) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.state = func() error {
-		var errs []error
-		for _, p := range parts {
-			errs = append(errs, p.feed.Ready())
-			for _, w := range p.writers {
-				errs = append(errs, w.Err())
-			}
-		}
-		return errors.Join(errs...)
-	}
-}
-
-// Ready says whether every destination has its partitions and all of them work. A
-// destination that does not answer makes nothing unready: that is what retries are
-// for. See Health for it.
-func (a *App) Ready() error {
-	a.mu.Lock()
-	state := a.state
-	a.mu.Unlock()
-	if state == nil {
-		return errors.New("sink is starting")
-	}
-	return state()
-}
-
-// Health is what the destinations themselves say, by name; nil where all is well.
-func (a *App) Health() map[string]error {
-	out := make(map[string]error, len(a.destinations))
-	for _, d := range a.destinations {
-		out[d.name] = d.err()
-	}
-	return out
-}
-
 // checkHeartbeat keeps the heartbeat inside a quarter of the time after which the
 // broker forgets a silent producer, and with it the fence.
 func (a *App) checkHeartbeat(ctx context.Context) {
 	const setting = "producer.id.expiration.ms"
-	text, err := a.kafka.BrokerConfig(ctx, setting)
+	text, err := a.deps.Kafka.BrokerConfig(ctx, setting)
 	if err != nil {
-		a.log.Warn("cannot compare the heartbeat with the broker's setting", "setting", setting, "err", err)
+		a.deps.Log.Warn("cannot compare the heartbeat with the broker's setting", "setting", setting, "err", err)
 		return
 	}
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ms <= 0 {
-		a.log.Warn("cannot compare the heartbeat with the broker's setting", "setting", setting, "value", text)
+		a.deps.Log.Warn("cannot compare the heartbeat with the broker's setting", "setting", setting, "value", text)
 		return
 	}
 	if most := time.Duration(ms) * time.Millisecond / 4; a.cfg.Ads.Heartbeat > most {
-		a.log.Warn("the heartbeat is shortened: the broker forgets silent producers early", "setting", setting, "value", text, "heartbeat", most)
+		a.deps.Log.Warn("the heartbeat is shortened: the broker forgets silent producers early", "setting", setting, "value", text, "heartbeat", most)
 		a.cfg.Ads.Heartbeat = most
 	}
 }

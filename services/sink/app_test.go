@@ -86,6 +86,10 @@ func (f *flow) config() sink.Config {
 	}
 }
 
+func (f *flow) deps() sink.Deps {
+	return sink.Deps{Kafka: f.client, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, Log: slog.New(slog.DiscardHandler)}
+}
+
 // start runs an app until the returned function is called.
 func (f *flow) start(change func(*sink.Config)) (*sink.App, func()) {
 	f.t.Helper()
@@ -93,7 +97,7 @@ func (f *flow) start(change func(*sink.Config)) (*sink.App, func()) {
 	if change != nil {
 		change(&cfg)
 	}
-	app, err := sink.New(cfg, f.client, f.registry, f.keys, f.rules, slog.New(slog.DiscardHandler))
+	app, err := sink.New(cfg, f.deps())
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -207,7 +211,7 @@ func (f *flow) receipts() map[string]int {
 func TestApp_BringsEveryTransitionToEveryDestination(t *testing.T) {
 	f := newFlow(t)
 	app, _ := f.start(nil)
-	eventually(t, 20*time.Second, "ready", func() bool { return app.Ready() == nil })
+	eventually(t, 20*time.Second, "ready", func() bool { return app.Ready(t.Context()) == nil })
 	const people = 40
 	for i := range people {
 		person := fmt.Sprint("person-", i)
@@ -268,7 +272,7 @@ func TestApp_ADestinationThatHangsDelaysNoOther(t *testing.T) {
 	f := newFlow(t)
 	f.wings.Always(saleswingstest.Hang())
 	app, _ := f.start(nil)
-	eventually(t, 20*time.Second, "ready", func() bool { return app.Ready() == nil })
+	eventually(t, 20*time.Second, "ready", func() bool { return app.Ready(t.Context()) == nil })
 	f.change("warm-up", "recent_purchaser_7d", true)
 	eventually(t, 10*time.Second, "the first suppression", func() bool { s, _ := f.suppressions("meta"); return len(s) == 1 })
 	eventually(t, 10*time.Second, "SalesWings hangs", func() bool { return len(f.wings.Requests()) > 0 })
@@ -290,7 +294,7 @@ func TestApp_ADestinationThatHangsDelaysNoOther(t *testing.T) {
 func TestApp_RepeatsNothingAfterARestartAndATakeover(t *testing.T) {
 	f := newFlow(t)
 	one, stopOne := f.start(nil)
-	eventually(t, 20*time.Second, "ready", func() bool { return one.Ready() == nil })
+	eventually(t, 20*time.Second, "ready", func() bool { return one.Ready(t.Context()) == nil })
 	total := 0
 	play := func() {
 		for i := range 30 {
@@ -302,7 +306,7 @@ func TestApp_RepeatsNothingAfterARestartAndATakeover(t *testing.T) {
 	play()
 	two, stopTwo := f.start(nil) // the partitions move while records come
 	play()
-	eventually(t, 30*time.Second, "both own some", func() bool { return one.Ready() == nil && two.Ready() == nil })
+	eventually(t, 30*time.Second, "both own some", func() bool { return one.Ready(t.Context()) == nil && two.Ready(t.Context()) == nil })
 	play()
 	stopOne()
 	play()
@@ -348,7 +352,7 @@ func TestApp_OneTraceReachesBothDestinations(t *testing.T) {
 	t.Cleanup(func() { otel.SetTracerProvider(before) })
 	f := newFlow(t)
 	app, _ := f.start(nil)
-	eventually(t, 20*time.Second, "ready", func() bool { return app.Ready() == nil })
+	eventually(t, 20*time.Second, "ready", func() bool { return app.Ready(t.Context()) == nil })
 	parent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1, 2}, SpanID: trace.SpanID{3, 4}, TraceFlags: trace.FlagsSampled})
 	f.change("unsampled", "recent_purchaser_7d", true)
 	f.change("traced", "recent_purchaser_7d", true, telemetry.Inject(trace.ContextWithSpanContext(t.Context(), parent), []kafkaio.Header{{Key: "x-event-id", Value: []byte("e1")}})...)
@@ -421,13 +425,13 @@ func TestNew_TellsWhatIsWrong(t *testing.T) {
 	} {
 		cfg := f.config()
 		change(&cfg)
-		if _, err := sink.New(cfg, f.client, f.registry, f.keys, f.rules, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := sink.New(cfg, f.deps()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", want, err)
 		}
 	}
 	cfg := f.config()
 	cfg.SalesWings = sink.SalesWings{}
-	app, err := sink.New(cfg, f.client, f.registry, f.keys, f.rules, slog.New(slog.DiscardHandler))
+	app, err := sink.New(cfg, f.deps())
 	if err != nil {
 		t.Fatal(err)
 	}

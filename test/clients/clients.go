@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/cohortflow/cohortflow/test/launch"
 )
 
 // Client names an official library.
@@ -80,34 +82,6 @@ func Dir() (string, error) {
 	}
 }
 
-// Install brings the pinned libraries: npm ci for Node, a virtual environment
-// for Python. It does nothing when they are there already. It needs the
-// registries, so call it only where a test may use the network.
-func Install(ctx context.Context) error {
-	dir, err := Dir()
-	if err != nil {
-		return err
-	}
-	if !fresh(filepath.Join(dir, "node_modules", ".package-lock.json"), filepath.Join(dir, "package-lock.json")) {
-		if _, err := run(ctx, dir, "npm", "ci", "--no-audit", "--no-fund"); err != nil {
-			return fmt.Errorf("install the Node clients: %w", err)
-		}
-	}
-	done := filepath.Join(dir, ".venv", ".installed")
-	if !fresh(done, filepath.Join(dir, "requirements.txt")) {
-		if _, err := run(ctx, dir, "python3", "-m", "venv", ".venv"); err != nil {
-			return fmt.Errorf("make the Python environment: %w", err)
-		}
-		if _, err := run(ctx, dir, python(dir), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"); err != nil {
-			return fmt.Errorf("install the Python clients: %w", err)
-		}
-		if err := os.WriteFile(done, nil, 0o600); err != nil {
-			return fmt.Errorf("mark the Python environment: %w", err)
-		}
-	}
-	return nil
-}
-
 // Send runs one client over a file and waits for its end. The error tells of a
 // client that could not run; calls that it gave up on are in the report only.
 func Send(ctx context.Context, client Client, o Options) (Report, error) {
@@ -160,17 +134,8 @@ func ReadTopics(ctx context.Context, brokers, registryURL string, topics ...stri
 	return reports, nil
 }
 
-func python(dir string) string { return filepath.Join(dir, ".venv", "bin", "python") }
-
-// fresh says whether made exists and is no older than its source.
-func fresh(made, source string) bool {
-	m, err := os.Stat(made)
-	if err != nil {
-		return false
-	}
-	s, err := os.Stat(source)
-	return err == nil && !m.ModTime().Before(s.ModTime())
-}
+// python is the interpreter that tools/setup-real.sh gives the Python clients.
+func python(dir string) string { return launch.Python(filepath.Join(dir, "..", "..")) }
 
 // run returns what the program printed; its error carries the end of what it complained.
 func run(ctx context.Context, dir, program string, args ...string) ([]byte, error) {

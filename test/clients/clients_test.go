@@ -19,26 +19,13 @@ import (
 
 	"github.com/cohortflow/cohortflow/test/clients"
 	"github.com/cohortflow/cohortflow/test/clients/faultproxy"
+	"github.com/cohortflow/cohortflow/test/launch"
 )
 
-// needClients skips where the libraries are not installed; in CI it installs them.
+// needClients skips where the libraries are not installed; in CI that fails.
 func needClients(t *testing.T) {
 	t.Helper()
-	dir, err := clients.Dir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if os.Getenv("CI") == "true" {
-		if err := clients.Install(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	for _, p := range []string{"node_modules", ".venv"} {
-		if _, err := os.Stat(filepath.Join(dir, p)); err != nil {
-			t.Skipf("the official clients are not installed (%s is missing); see test/clients/README.md", p)
-		}
-	}
+	launch.Need(t, launch.PartNode, launch.PartPython)
 }
 
 // taker is a server that keeps the users and names of the calls it answered with 200, in order.

@@ -4,7 +4,7 @@
 // Foreign readers take the last value of a key, so nothing may be written twice or
 // in the wrong order, whoever else believes to be the owner. A tenure goes:
 //
-//	take the epoch ─► look at the output's tail ─► write the fence ─► read what came in between
+//	ask the group ─► take the epoch ─► look at the output's tail ─► write the fence ─► read what came in between
 //	─► go on in the input where the output says ─► append, without waiting
 //
 // There is no position outside the output: its watermarks carry the next input

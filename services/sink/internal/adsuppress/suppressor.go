@@ -128,6 +128,11 @@ func (s *Suppressor) transactionalID(partition int32) string {
 // goes wrong.
 func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	p := lease.Partition()
+	// Whoever was fenced has most likely lost the partition and not heard of it yet.
+	// Taking the epoch back without asking, two owners would fence each other for ever.
+	if err := lease.Confirm(ctx); err != nil {
+		return err
+	}
 	epoch, err := s.Cluster.TakeEpoch(ctx, s.transactionalID(p))
 	if err != nil {
 		return err

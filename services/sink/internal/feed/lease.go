@@ -83,6 +83,23 @@ func (l *Lease) Committed(ctx context.Context) (int64, bool, error) {
 	return offset, ok && offset >= 0, nil
 }
 
+// Confirm asks the group whether the partition is still this member's, by storing the
+// position that is stored already: only the present generation may. It is for workers
+// to whom that position is for display.
+func (l *Lease) Confirm(ctx context.Context) error {
+	at, known, err := l.Committed(ctx)
+	if err == nil && !known {
+		at, _, err = l.Bounds(ctx)
+	}
+	if err == nil {
+		err = l.Commit(ctx, at)
+	}
+	if err != nil {
+		return fmt.Errorf("ask the group for partition %d: %w", l.partition, err)
+	}
+	return nil
+}
+
 // Bounds are the first offset that the log holds and the next it will write.
 func (l *Lease) Bounds(ctx context.Context) (start, end int64, err error) {
 	return l.feed.positions.Offsets(ctx, l.feed.cfg.Topic, l.partition)

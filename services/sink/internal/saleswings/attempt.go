@@ -132,7 +132,8 @@ func (w *worker) request(ctx context.Context, k kind, list []*attempt) ([]result
 }
 
 // journalAmbiguous keeps on record, before anything is repeated, that an attempt may
-// have arrived: it is the only trace of a double that nobody else can see.
+// have arrived: it is the only trace of a double that nobody else can see. It waits
+// for that also when ctx ends: the next owner will repeat the attempt.
 func (w *worker) journalAmbiguous(ctx context.Context, list []*attempt, results []result) error {
 	n := 0
 	kept := make(chan error, len(list))
@@ -148,9 +149,6 @@ func (w *worker) journalAmbiguous(ctx context.Context, list []*attempt, results 
 	if n == 0 {
 		return nil
 	}
-	// Also when the partition is being taken away: the next owner will repeat it.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for ; n > 0; n-- {
@@ -161,8 +159,6 @@ func (w *worker) journalAmbiguous(ctx context.Context, list []*attempt, results 
 			}
 		case <-limit.C:
 			return errors.New("journal an ambiguous attempt: not kept within a minute")
-		case <-ctx.Done():
-			return context.Cause(ctx)
 		}
 	}
 	return nil

@@ -77,6 +77,16 @@ func (l *Log) Committed(p int32) int64 {
 	return -1
 }
 
+// Expel gives the partitions to somebody else, of which the member does not hear until
+// Rebalance.
+func (l *Log) Expel() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.generation != nil {
+		l.generation.expelled = true
+	}
+}
+
 // Rebalance ends the generation; the next one owns the partitions named.
 func (l *Log) Rebalance(owned ...int32) {
 	l.mu.Lock()
@@ -93,6 +103,8 @@ type generation struct {
 	log   *Log
 	owned []int32
 	done  chan struct{}
+
+	expelled bool // under the lock of log
 }
 
 func (g *generation) Partitions() []int32   { return g.owned }
@@ -101,7 +113,7 @@ func (g *generation) Done() <-chan struct{} { return g.done }
 func (g *generation) Commit(_ context.Context, offsets map[int32]int64) error {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
-	if g.log.generation != g {
+	if g.log.generation != g || g.expelled {
 		return errors.New("the generation is over")
 	}
 	for p, at := range offsets {

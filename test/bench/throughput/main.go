@@ -29,16 +29,17 @@ const partitions = 12
 func main() {
 	file := flag.String("file", "", "workload as CSV (required)")
 	repeat := flag.Int("repeat", 2, "measured passes; each starts with an empty state")
+	restart := flag.Bool("restart", false, "after each pass kill the processor, start it again, and time its first transition")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *file, *repeat); err != nil {
+	if err := run(ctx, *file, *repeat, *restart); err != nil {
 		fmt.Fprintln(os.Stderr, "throughput:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, file string, repeat int) (err error) {
+func run(ctx context.Context, file string, repeat int, restart bool) (err error) {
 	if file == "" {
 		return errors.New("--file: name the workload; see --help")
 	}
@@ -67,7 +68,7 @@ func run(ctx context.Context, file string, repeat int) (err error) {
 	}
 	fmt.Printf("%d events in %d partitions; load average %s", events, partitions, loadAverage())
 	for pass := range repeat {
-		if err := measure(ctx, pass, dir, binary, broker, client, events); err != nil {
+		if err := measure(ctx, pass, dir, binary, broker, client, events, restart); err != nil {
 			return err
 		}
 	}
@@ -95,7 +96,7 @@ func build(ctx context.Context) (string, error) {
 }
 
 // measure runs a processor from nothing to the end of the log.
-func measure(ctx context.Context, pass int, dir, binary string, broker *launch.Broker, client *kafkaio.Client, events int) (err error) {
+func measure(ctx context.Context, pass int, dir, binary string, broker *launch.Broker, client *kafkaio.Client, events int, restart bool) (err error) {
 	redis, err := launch.StartRedis(mkdir(dir, fmt.Sprintf("redis%d", pass)), "--appendonly", "yes", "--appendfsync", "everysec")
 	if err != nil {
 		return err
@@ -111,9 +112,10 @@ func measure(ctx context.Context, pass int, dir, binary string, broker *launch.B
 	}
 	defer func() { _ = log.Close() }()
 	admin := "127.0.0.1:19464"
-	cmd := exec.CommandContext(ctx, binary, "--kafka-brokers", broker.Addr, "--redis", "redis://"+redis.Addr, "--clock", "events",
+	args := []string{"--kafka-brokers", broker.Addr, "--redis", "redis://" + redis.Addr, "--clock", "events",
 		"--partitions", fmt.Sprint(partitions), "--admin", admin, "--pprof", "--seal-secret", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-		"--processor-group", fmt.Sprintf("throughput-%d", pass))
+		"--processor-group", fmt.Sprintf("throughput-%d", pass)}
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	redisBefore, brokerBefore := cpu(redis.PID()), cpu(broker.PID())
 	begun := time.Now()
@@ -131,7 +133,14 @@ func measure(ctx context.Context, pass int, dir, binary string, broker *launch.B
 	fmt.Printf("pass %d: %.2f s, %.0f events/s; processor %.2f CPU-s, redis %.2f CPU-s, broker %.2f CPU-s: %.0f events per CPU-second (processor and Redis)\n%s",
 		pass+1, took.Seconds(), float64(events)/took.Seconds(), own.Seconds(), store.Seconds(), brokers.Seconds(),
 		float64(events)/(own+store).Seconds(), people(memory, redis))
-	return nil
+	if !restart {
+		return nil
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill the processor: %w", err)
+	}
+	_ = cmd.Wait()
+	return again(ctx, client, binary, args, log)
 }
 
 // await returns when every record of the log is in a committed checkpoint: the tail of

@@ -23,6 +23,7 @@ type Fetch struct {
 	// Records in offset order; empty when only the position moved (control or
 	// empty batches), in the first answer after Assign to an empty rest, or on Err.
 	Records       []Record
+	From          int64 // offset that reading went on from: the Next of the fetch before, or what was assigned
 	Next          int64 // next offset to read
 	LogStart      int64 // first offset of the log, -1 = not known
 	HighWatermark int64 // end of what is committed, -1 = not known

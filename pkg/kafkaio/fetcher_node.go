@@ -176,7 +176,7 @@ func (n *fetchNode) decode(asks []fetchAsk, got []fetchGot) []fetchResult {
 			continue
 		}
 		r := fetchResult{ask: asks[k], fetch: Fetch{
-			Partition: g.partition, Next: asks[k].offset, LogStart: g.logStart, HighWatermark: g.high,
+			Partition: g.partition, From: asks[k].offset, Next: asks[k].offset, LogStart: g.logStart, HighWatermark: g.high,
 		}}
 		if g.code != 0 {
 			r.fetch.Err, r.retry = f.classify(&r.fetch, g.code)

@@ -104,9 +104,11 @@ type (
 	}
 	// CatalogueAppended answers AppendCatalogue.
 	CatalogueAppended struct{}
-	// Fetched brings records in offset order, End = offset of the log's end as known.
+	// Fetched brings the records of offsets From to Next, in order; End = offset of the
+	// log's end as known.
 	Fetched struct {
 		Records []Record
+		From    int64
 		Next    int64
 		End     int64
 	}

@@ -141,7 +141,7 @@ func TestMachine_SurvivesItsFaults(t *testing.T) {
 		}
 		w.judge(t, seed)
 	}
-	for _, k := range []string{"tenure", "kill", "rollback", "store lost", "tick", "answer lost", "not sent", "repeated"} {
+	for _, k := range []string{"tenure", "kill", "rollback", "store lost", "tick", "answer lost", "not sent", "repeated", "stale fetch"} {
 		if seen[k] == 0 {
 			t.Errorf("%s never happened", k)
 		}

@@ -18,15 +18,11 @@ const (
 )
 
 func (m *Machine) fetched(in Fetched) {
-	if m.phase != running {
-		return
+	if m.phase != running || in.From != m.next {
+		return // an answer to an earlier tenure's fetch: this one's position is another
 	}
 	m.end = max(m.end, in.End)
 	if len(in.Records) > 0 {
-		if in.Records[0].Offset < m.next {
-			m.finalEnd(Damaged, "record %d of partition %d was fetched again", in.Records[0].Offset, m.cfg.Partition)
-			return
-		}
 		m.queue = append(m.queue, in.Records)
 	}
 	m.next = max(m.next, in.Next)

@@ -348,11 +348,19 @@ func highest(last cohort.ID, x written) cohort.ID {
 func (o *owner) turn() {
 	w := o.w
 	switch k := w.r.IntN(4); {
+	case k == 0 && w.faults && w.r.IntN(8) == 0 && len(w.log) > 2:
+		// An answer to the fetch of an earlier tenure.
+		from := w.r.Int64N(int64(len(w.log) - 1))
+		if from != o.position {
+			w.count["stale fetch"]++
+			o.step(Fetched{Records: slices.Clone(w.log[from:]), From: from, Next: int64(len(w.log)), End: int64(len(w.log))})
+		}
 	case k == 0 && o.m.Running() && o.m.Backlog() < 20 && o.position < int64(len(w.log)):
 		n := min(o.position+1+w.r.Int64N(8), int64(len(w.log)))
-		records := slices.Clone(w.log[o.position:n])
+		from := o.position
+		records := slices.Clone(w.log[from:n])
 		o.position = n
-		o.step(Fetched{Records: records, Next: n, End: int64(len(w.log))})
+		o.step(Fetched{Records: records, From: from, Next: n, End: int64(len(w.log))})
 	case k == 1 && o.m.Ready():
 		o.step(Continue{Now: w.now})
 	case k == 2:

@@ -186,7 +186,7 @@ func (o *Owner) take(ctx context.Context, f kafkaio.Fetch) {
 		o.step(ctx, partition.Failed{Effect: partition.StartFetch{}, Class: readFailure(f.Err), Err: f.Err})
 		return
 	}
-	o.step(ctx, partition.Fetched{Records: o.decode(f.Records), Next: f.Next, End: f.HighWatermark})
+	o.step(ctx, partition.Fetched{Records: o.decode(f.Records), From: f.From, Next: f.Next, End: f.HighWatermark})
 	if len(o.fetches) == 0 && o.machine.Backlog() < maxBacklog/2 {
 		o.deps.Fetcher.Resume(o.partition)
 	}

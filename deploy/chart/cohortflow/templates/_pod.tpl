@@ -69,8 +69,8 @@ spec:
         - {name: COHORTFLOW_KAFKA_TLS, value: "true"}
         {{- end }}
         {{- with $v.kafka.sasl }}{{ if .mechanism }}
-        - {name: COHORTFLOW_KAFKA_SASL_MECHANISM, value: {{ .mechanism | quote }}}
-        - name: COHORTFLOW_KAFKA_SASL_USERNAME
+        - {name: COHORTFLOW_KAFKA_SASL, value: {{ .mechanism | quote }}}
+        - name: COHORTFLOW_KAFKA_SASL_USER
           {{- include "cohortflow.secretRef" (dict "name" .existingSecret.name "key" .existingSecret.usernameKey) | nindent 10 }}
         - name: COHORTFLOW_KAFKA_SASL_PASSWORD
           {{- include "cohortflow.secretRef" (dict "name" .existingSecret.name "key" .existingSecret.passwordKey) | nindent 10 }}

@@ -40,7 +40,7 @@ test: $(TOOLS)/gotestsum ## Run every test of every module, on embedded and on r
 		if [ "$${CI:-}" = true ]; then echo "make test: CI needs every real part" >&2; exit 1; fi; \
 		echo "make test: going on without the parts named above; their tests are skipped. 'make setup' tries again."; \
 	fi
-	@$(TOOLS)/gotestsum --format standard-quiet --hide-summary output -- $(TESTFLAGS) work
+	@$(TOOLS)/gotestsum --format standard-quiet -- $(TESTFLAGS) work
 
 .PHONY: e2e
 e2e: ## Run only the end-to-end suites in test/

@@ -144,7 +144,7 @@ func (m *Machine) catalogueRead(in CatalogueRead) {
 func (m *Machine) catalogueAppended() {
 	m.appending = false
 	if m.phase == cataloguing {
-		m.do(FindCatalogue{Offset: 0})
+		m.do(FindCatalogue{Offset: m.end}) // there was none up to the end as it was
 	}
 }
 

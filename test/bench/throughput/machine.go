@@ -11,7 +11,9 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/cohortflow/cohortflow/deploy/catalogues"
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/partition"
@@ -56,6 +58,9 @@ func load(ctx context.Context, client *kafkaio.Client, file string) (int, error)
 	v, _ := schemas.Newest(schemas.EventsSubject)
 	producer := client.NewProducer(kafkaio.ProducerConfig{Topic: schemas.EventsTopic, MaxBufferedBytes: 64 << 20})
 	defer func() { _ = producer.Close(ctx) }()
+	if err := begin(ctx, producer, v.ID); err != nil {
+		return 0, err
+	}
 	for from := 0; from < len(events); from += 5000 {
 		part := events[from:min(from+5000, len(events))]
 		records := make([]kafkaio.OutRecord, len(part))
@@ -78,6 +83,26 @@ func load(ctx context.Context, client *kafkaio.Client, file string) (int, error)
 		}
 	}
 	return len(events), nil
+}
+
+// begin writes the catalogue at the head of each partition, where the first owner of a
+// new log writes it.
+func begin(ctx context.Context, producer *kafkaio.Producer, id uint32) error {
+	rules, err := catalogue.Load(catalogues.DefaultName, catalogues.Default())
+	if err != nil {
+		return err
+	}
+	records := make([]kafkaio.OutRecord, partitions)
+	for p := range records {
+		records[p] = kafkaio.OutRecord{Partition: int32(p), Key: []byte("__catalogue__"), Value: avrocodec.AppendEvent(nil, id, &event.Event{
+			Kind: event.KindCatalog, Source: event.SourceOwner, ID: "catalogue", Name: rules.Program.Revision(),
+			Properties: event.Properties{Nested: map[string]string{"catalogue": string(rules.Text)}},
+		})}
+	}
+	if err := producer.Produce(ctx, records); err != nil {
+		return fmt.Errorf("begin the log: %w", err)
+	}
+	return nil
 }
 
 func dropOutputs(ctx context.Context, addr string) error {

@@ -148,6 +148,12 @@ func (b *Batch) add(e *event.Event) *normalise.Fault {
 		b.arena = b.arena[:start]
 		return normalise.Unfit(normalise.ReasonTooLarge, "", fmt.Sprintf("the event takes %d bytes, at most %d are taken", end-middle, b.w.cfg.MaxRecord))
 	}
+	if end > b.w.cfg.MaxRequest {
+		// One object with thousands of relations says its attributes once and would be
+		// written with each of them.
+		b.arena = b.arena[:start]
+		return normalise.Unfit(normalise.ReasonTooLarge, "", fmt.Sprintf("the events of the request take more than %d bytes: send fewer together", b.w.cfg.MaxRequest))
+	}
 	r := kafkaio.OutRecord{
 		Partition: kafkaio.PartitionFor(e.Person, b.w.cfg.Partitions),
 		Timestamp: e.AcceptedAt,
@@ -178,7 +184,7 @@ func (b *Batch) KeepCut(beginning []byte, size int, fault *normalise.Fault) {
 
 func (b *Batch) keep(raw []byte, size int, fault *normalise.Fault) {
 	q := avrocodec.Quarantine{
-		ID: b.scope.DeriveID(raw, 0), Source: b.scope.Source, Workspace: b.scope.Workspace,
+		ID: b.scope.DeriveID(raw), Source: b.scope.Source, Workspace: b.scope.Workspace,
 		Reason: fault.Reason, Detail: fault.Error(),
 		Method: b.origin.Method, Path: b.origin.Path, Headers: b.origin.Headers, ContentType: b.origin.ContentType,
 		Body: raw[:min(len(raw), b.w.cfg.MaxKept)], ReceivedAt: b.scope.ReceivedAt,

@@ -32,6 +32,7 @@ type Config struct {
 	EventsID, QuarantineID uint32 // schema ids
 	Partitions             int    // of both topics
 	MaxRecord              int    // bytes of one encoded event
+	MaxRequest             int    // bytes of all encoded events of a request
 	MaxKept                int    // bytes of a body kept in quarantine
 	Tracer                 trace.Tracer
 	Meter                  metric.Meter
@@ -79,10 +80,15 @@ func (w *Writer) send(ctx context.Context, to Producer, topic string, records []
 		span.SetAttributes(telemetry.Kafka("send", telemetry.OperationSend(), topic)...)
 		span.SetAttributes(telemetry.MessagingBatchCount.Int(len(records)))
 	}
-	headers := telemetry.Inject(ctx, []kafkaio.Header(nil))
-	for i := range records {
-		// Records share the headers; the few that have some of their own got them before.
-		records[i].Headers = append(records[i].Headers, headers...)
+	if span.IsRecording() {
+		headers := telemetry.Inject(ctx, []kafkaio.Header(nil))
+		for i := range records {
+			if records[i].Headers == nil {
+				records[i].Headers = headers // shared: nobody writes to them
+				continue
+			}
+			records[i].Headers = append(records[i].Headers, headers...)
+		}
 	}
 	begun := time.Now()
 	err := to.Produce(ctx, records)

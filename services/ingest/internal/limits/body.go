@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// Errors of Read. Anything else it returns came from the connection.
+// Errors of bodies. Anything else came from the connection.
 var (
 	ErrTooLarge = errors.New("the body is larger than the limit")
 	ErrEncoding = errors.New("the body's encoding cannot be read")
@@ -60,38 +60,60 @@ func (b *Body) Release() {
 	b.buf = nil
 }
 
-// Read reads r wholly, at most limit bytes of it, and undoes the one encoding that is
-// taken: gzip, one layer, one stream, with nothing after it and no more than limit
-// bytes inside. length is the announced length, -1 if there is none. A body that could
-// be received and not decoded is returned as it came along with ErrEncoding, so that
-// it can be kept.
-func Read(r io.Reader, length int64, encoding string, limit int) (*Body, error) {
-	if length > int64(limit) {
-		return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
+// Receive reads r and keeps its first limit bytes; all that comes, up to hard bytes,
+// is given to also, if there is one, so that a signature can be checked of more than is
+// held. length is the announced length, -1 if there is none. size is how much there was:
+// more than limit says that the body is cut. More than hard is ErrTooLarge.
+func Receive(r io.Reader, length int64, limit, hard int, also io.Writer) (b *Body, size int64, err error) {
+	if length > int64(hard) {
+		return nil, length, fmt.Errorf("%w of %d bytes", ErrTooLarge, hard)
 	}
-	raw, err := fill(r, length, limit)
+	r = io.LimitReader(r, int64(hard)+1)
+	if also != nil {
+		r = io.TeeReader(r, also)
+	}
+	b, err = fill(r, min(length, int64(limit)), limit)
+	size = int64(b.buf.Len())
+	if errors.Is(err, ErrTooLarge) {
+		b.buf.Truncate(limit)
+		var rest int64
+		if rest, err = io.Copy(io.Discard, r); err != nil {
+			err = fmt.Errorf("read the body: %w", err)
+		}
+		if size += rest; err == nil && size > int64(hard) {
+			err = fmt.Errorf("%w of %d bytes", ErrTooLarge, hard)
+		}
+	}
 	if err != nil {
-		raw.Release()
-		return nil, err
+		b.Release()
+		return nil, size, err
 	}
+	return b, size, nil
+}
+
+// Decode undoes the one encoding that is taken: gzip, one layer, one stream, with
+// nothing after it and no more than limit bytes inside. The answer takes the place of b.
+// With ErrEncoding it is b itself, as it came, so that it can be kept; with any other
+// error b is released.
+func (b *Body) Decode(encoding string, limit int) (*Body, error) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
-		return raw, nil
+		return b, nil
 	case "gzip", "x-gzip":
 	default:
-		raw.Release()
+		b.Release()
 		return nil, ErrUnknown
 	}
-	plain, err := inflate(raw.Bytes(), limit)
+	plain, err := inflate(b.Bytes(), limit)
 	if err != nil {
 		plain.Release()
-		if errors.Is(err, ErrTooLarge) {
-			raw.Release()
-			return nil, err
+		if errors.Is(err, ErrEncoding) {
+			return b, err
 		}
-		return raw, err
+		b.Release()
+		return nil, err
 	}
-	raw.Release()
+	b.Release()
 	return plain, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/seal"
@@ -48,7 +49,7 @@ func Begin(e *event.Event) {
 func (s *Scope) Finish(e *event.Event, raw []byte, ordinal int) *Fault {
 	e.Source, e.Workspace, e.Replay = s.Source, s.Workspace, s.Replay
 	if e.ID == "" || len(e.ID) > maxEventID {
-		e.ID = s.DeriveID(raw, ordinal)
+		e.ID = s.derive(raw, ordinal, s.occasion(e))
 	}
 	if len(e.Name) > maxName {
 		return Unfit(ReasonTooLong, "name", "the name has "+strconv.Itoa(len(e.Name))+" bytes, at most "+strconv.Itoa(maxName)+" are taken")
@@ -109,9 +110,28 @@ func Identify(ids *event.Identifiers, id string) {
 	}
 }
 
-// DeriveID names a message that has no id of its own by what it says and where it was
-// said: a repeat of the same bytes gets the same name.
-func (s *Scope) DeriveID(raw []byte, ordinal int) string {
+// repeatWindow is how long the same bytes that name no time are taken for a repeat by
+// the sender and not for a second event: longer than any official client retries one
+// request (30 s), shorter than people do the same again unnoticed.
+const repeatWindow = int64(5 * time.Minute / time.Millisecond)
+
+// occasion tells apart what says the same and no time. A person who looks at a page today
+// and next week did so twice; one who is erased twice must be erased twice.
+func (s *Scope) occasion(e *event.Event) int64 {
+	switch {
+	case e.EventAt != 0:
+		return 0
+	case e.Kind == event.KindErase || e.Kind == event.KindUnerase:
+		return s.ReceivedAt
+	}
+	return s.ReceivedAt / repeatWindow
+}
+
+// DeriveID names a message by what it says and where it was said: the same bytes get
+// the same name.
+func (s *Scope) DeriveID(raw []byte) string { return s.derive(raw, 0, 0) }
+
+func (s *Scope) derive(raw []byte, ordinal int, occasion int64) string {
 	h := sha256.New()
 	h.Write([]byte(s.Source))
 	h.Write([]byte{0})
@@ -122,9 +142,9 @@ func (s *Scope) DeriveID(raw []byte, ordinal int) string {
 	}
 	h.Write([]byte{0})
 	h.Write(raw)
-	if ordinal > 0 {
+	for _, n := range []int64{int64(ordinal), occasion} {
 		h.Write([]byte{0})
-		h.Write(strconv.AppendInt(nil, int64(ordinal), 10))
+		h.Write(strconv.AppendInt(nil, n, 10))
 	}
 	return "raw_" + hex.EncodeToString(h.Sum(nil))
 }

@@ -18,16 +18,13 @@ type Envelope struct {
 // Open looks at the outside of a body and judges nothing inside.
 func Open(body wire.Value) (Envelope, *normalise.Fault) {
 	var out Envelope
-	var fault *normalise.Fault
 	err := body.Envelope(func(name string, v wire.Value) error {
 		switch name {
 		case "writeKey":
 			out.WriteKey = v.Text()
 		case "sentAt":
-			out.SentAt, fault = normalise.Instant(name, v)
-			if fault != nil {
-				return fault
-			}
+			// It corrects wrong clocks and nothing else: one that cannot be read costs no batch.
+			out.SentAt, _ = normalise.Instant(name, v)
 		case "context":
 			if v.Present() {
 				out.Context = v
@@ -37,8 +34,8 @@ func Open(body wire.Value) (Envelope, *normalise.Fault) {
 		}
 		return nil
 	})
-	if err != nil && fault == nil {
-		fault = normalise.Syntax(err)
+	if err != nil {
+		return out, normalise.Syntax(err)
 	}
-	return out, fault
+	return out, nil
 }

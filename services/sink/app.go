@@ -218,6 +218,10 @@ type part struct {
 	members   *kafkaio.Membership
 }
 
+// rebalanceTimeout is how long the others wait for a member that does not join again,
+// such as one whose connection broke. Joining waits for no worker, so it can be short.
+const rebalanceTimeout = 3 * time.Second
+
 func (a *App) assemble(ctx context.Context, d *destination) (*part, error) {
 	p := &part{name: d.name}
 	writer := func(topic string) *receipts.Writer {
@@ -234,7 +238,9 @@ func (a *App) assemble(ctx context.Context, d *destination) (*part, error) {
 		writer(schemas.DeadLetterTopic), a.deps.Registry.ID(schemas.DeadLetterSubject))
 	work, err := d.build(journal)
 	if err == nil {
-		if p.members, err = a.deps.Kafka.JoinGroup(ctx, kafkaio.GroupConfig{GroupID: d.group, Topic: schemas.TransitionsTopic}); err == nil {
+		if p.members, err = a.deps.Kafka.JoinGroup(ctx, kafkaio.GroupConfig{
+			GroupID: d.group, Topic: schemas.TransitionsTopic, RebalanceTimeout: rebalanceTimeout,
+		}); err == nil {
 			p.fetcher = a.deps.Kafka.NewFetcher(kafkaio.FetcherConfig{Topic: schemas.TransitionsTopic})
 			p.feed = feed.New(feed.Config{Topic: schemas.TransitionsTopic, Group: d.group}, group{p.members}, p.fetcher, a.deps.Kafka, work,
 				a.deps.Log.With("destination", d.name))

@@ -38,8 +38,10 @@ const (
 
 // flow is a broker, a SalesWings and the topics between; apps are started on it.
 type flow struct {
-	t        *testing.T
-	client   *kafkaio.Client
+	t        testing.TB
+	client   *kafkaio.Client // of the test
+	apps     *kafkaio.Client
+	line     *kafkaiotest.Line // of the apps
 	in       *kafkaio.Producer
 	wings    *saleswingstest.Server
 	url      string
@@ -50,15 +52,21 @@ type flow struct {
 	version  map[string]int64
 }
 
-func newFlow(t *testing.T) *flow {
+func newFlow(t testing.TB) *flow {
 	t.Helper()
 	broker := kafkaiotest.StartEmbedded(t, kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
-	f := &flow{t: t, wings: saleswingstest.New(apiKey), registry: avrocodec.NewEmbedded(), version: map[string]int64{}}
-	var err error
-	if f.client, err = kafkaio.Open(kafkaio.Config{Brokers: broker.Brokers}, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
+	f := &flow{t: t, wings: saleswingstest.New(apiKey), registry: avrocodec.NewEmbedded(), line: kafkaiotest.NewLine(), version: map[string]int64{}}
+	open := func(cfg kafkaio.Config) *kafkaio.Client {
+		client, err := kafkaio.Open(cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		return client
 	}
-	t.Cleanup(func() { _ = f.client.Close() })
+	f.client = open(kafkaio.Config{Brokers: broker.Brokers})
+	f.apps = open(kafkaio.Config{Brokers: broker.Brokers, Dial: f.line.Dial})
+	var err error
 	server := httptest.NewServer(f.wings)
 	t.Cleanup(server.Close)
 	f.url = server.URL
@@ -80,14 +88,16 @@ func newFlow(t *testing.T) *flow {
 func (f *flow) config() sink.Config {
 	return sink.Config{
 		Receipts: 10_000,
-		SalesWings: sink.SalesWings{Key: apiKey, URL: f.url, Surface: "segment", Group: "cohortflow.sink.saleswings", From: "start",
-			Batch: 100, Rate: 500, Timeout: 2 * time.Second, MaxAge: time.Hour},
+		SalesWings: sink.SalesWings{
+			Key: apiKey, URL: f.url, Surface: "segment", Group: "cohortflow.sink.saleswings", From: "start",
+			Batch: 100, Rate: 500, Timeout: 2 * time.Second, MaxAge: time.Hour,
+		},
 		Ads: sink.Ads{Group: "cohortflow.sink.ads", Tenant: "acme", Heartbeat: time.Minute},
 	}
 }
 
 func (f *flow) deps() sink.Deps {
-	return sink.Deps{Kafka: f.client, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, Log: slog.New(slog.DiscardHandler)}
+	return sink.Deps{Kafka: f.apps, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, Log: slog.New(slog.DiscardHandler)}
 }
 
 // start runs an app until the returned function is called.
@@ -127,6 +137,17 @@ func (f *flow) start(change func(*sink.Config)) (*sink.App, func()) {
 // change publishes a transition and returns it.
 func (f *flow) change(person, cohortKey string, entered bool, headers ...kafkaio.Header) cohort.Transition {
 	f.t.Helper()
+	t := f.decide(person, cohortKey, entered)
+	rec := f.encode(&t)
+	rec.Headers = headers
+	if err := f.in.Produce(f.t.Context(), []kafkaio.OutRecord{rec}); err != nil {
+		f.t.Fatal(err)
+	}
+	return t
+}
+
+// decide makes the person's next transition.
+func (f *flow) decide(person, cohortKey string, entered bool) cohort.Transition {
 	p := kafkaio.PartitionFor(person, partitions)
 	f.version[person]++
 	t := cohort.Transition{
@@ -138,16 +159,18 @@ func (f *flow) change(person, cohortKey string, entered bool, headers ...kafkaio
 	if entered {
 		t.Op = cohort.OpEnter
 	}
-	err := f.in.Produce(f.t.Context(), []kafkaio.OutRecord{{Partition: p, Timestamp: t.AcceptedAt, Key: []byte(person),
-		Value: avrocodec.AppendTransition(nil, f.registry.ID(schemas.TransitionsSubject), &t), Headers: headers}})
-	if err != nil {
-		f.t.Fatal(err)
-	}
 	return t
 }
 
+func (f *flow) encode(t *cohort.Transition) kafkaio.OutRecord {
+	return kafkaio.OutRecord{
+		Partition: t.ID.Partition, Timestamp: t.AcceptedAt, Key: []byte(t.Person),
+		Value: avrocodec.AppendTransition(nil, f.registry.ID(schemas.TransitionsSubject), t),
+	}
+}
+
 // eventually waits for a condition that is met by others.
-func eventually(t *testing.T, within time.Duration, what string, met func() bool) {
+func eventually(t testing.TB, within time.Duration, what string, met func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
@@ -404,7 +427,7 @@ func TestApp_OneTraceReachesBothDestinations(t *testing.T) {
 	}
 	for _, s := range spans.Ended() {
 		for _, a := range append([]attribute.KeyValue{attribute.String("name", s.Name())}, s.Attributes()...) {
-			if v := a.Value.Emit(); strings.Contains(v, "traced@") || strings.Contains(v, apiKey) {
+			if v := a.Value.String(); strings.Contains(v, "traced@") || strings.Contains(v, apiKey) {
 				t.Errorf("span %s holds %s", s.Name(), a.Key)
 			}
 		}

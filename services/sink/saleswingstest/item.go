@@ -56,8 +56,10 @@ func (it item) readSegment() (Activity, error) {
 	case e.Data == "":
 		return Activity{}, errors.New("data is missing")
 	}
-	a := Activity{Surface: it.surface, Kind: e.Kind, Data: e.Data, UserID: e.UserID,
-		AnonymousID: e.AnonymousID, Email: e.Email, Timestamp: at, Values: e.Values}
+	a := Activity{
+		Surface: it.surface, Kind: e.Kind, Data: e.Data, UserID: e.UserID,
+		AnonymousID: e.AnonymousID, Email: e.Email, Timestamp: at, Values: e.Values,
+	}
 	return withValues(a)
 }
 

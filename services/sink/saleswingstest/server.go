@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -101,9 +102,7 @@ func (s *Server) Counts() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make(map[string]int, len(s.counts))
-	for id, n := range s.counts {
-		out[id] = n
-	}
+	maps.Copy(out, s.counts)
 	return out
 }
 
@@ -235,7 +234,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 // split finds the items of a batch on either surface.
 func split(r *http.Request, body []byte) ([]item, error) {
 	var raw []json.RawMessage
-	surface, kind := "", ""
+	var surface, kind string
 	switch {
 	case r.Method != http.MethodPost:
 		return nil, fmt.Errorf("no %s here", r.Method)

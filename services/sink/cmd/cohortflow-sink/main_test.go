@@ -83,8 +83,10 @@ func TestRun_ServesUntilItIsToldToEnd(t *testing.T) {
 	defer func() { _ = in.Close(context.Background()) }()
 	p := kafkaio.PartitionFor("u1", 2)
 	change := cohort.Transition{ID: cohort.ID{Partition: p}, Op: cohort.OpEnter, Person: "u1", Cohort: "recent_purchaser_7d", Version: 1, Reason: cohort.ReasonEvent}
-	if err := in.Produce(ctx, []kafkaio.OutRecord{{Partition: p, Key: []byte("u1"),
-		Value: avrocodec.AppendTransition(nil, avrocodec.NewEmbedded().ID(schemas.TransitionsSubject), &change)}}); err != nil {
+	if err := in.Produce(ctx, []kafkaio.OutRecord{{
+		Partition: p, Key: []byte("u1"),
+		Value: avrocodec.AppendTransition(nil, avrocodec.NewEmbedded().ID(schemas.TransitionsSubject), &change),
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the suppression is counted", func() bool {

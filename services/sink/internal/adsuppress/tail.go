@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -89,8 +90,8 @@ func (t *tail) load(ctx context.Context) error {
 		}
 		to, chunk = from, min(2*chunk, maxChunk)
 	}
-	for i := len(newestFirst) - 1; i >= 0; i-- {
-		t.take(newestFirst[i])
+	for _, recs := range slices.Backward(newestFirst) {
+		t.take(recs)
 	}
 	return nil
 }

@@ -155,8 +155,10 @@ func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.Ou
 		key := n.key(&audiences[i], &id)
 		if has < released {
 			s := n.Suppressor.record(&t, &audiences[i], &id, transitionID, now)
-			out = append(out, kafkaio.OutRecord{Partition: n.partition, Timestamp: now, Key: key,
-				Value: avrocodec.AppendSuppression(nil, n.SchemaID, &s), Headers: headers})
+			out = append(out, kafkaio.OutRecord{
+				Partition: n.partition, Timestamp: now, Key: key,
+				Value: avrocodec.AppendSuppression(nil, n.SchemaID, &s), Headers: headers,
+			})
 		}
 		if has < whole && t.Reason == cohort.ReasonErased {
 			// The release first, for readers that are behind; min.compaction.lag.ms of the
@@ -215,10 +217,14 @@ func (n *tenure) idle() bool {
 // for everything that it speaks of was appended before it.
 func (n *tenure) watermark(last cohort.ID) kafkaio.OutRecord {
 	now := time.Now().UnixMilli()
-	w := cohort.Watermark{Partition: n.partition, Processed: n.position, Last: last, Epoch: n.epoch.Epoch,
-		Tenure: int64(n.epoch.Epoch), Owner: n.cfg.Owner, At: now}
-	return kafkaio.OutRecord{Partition: n.partition, Timestamp: now, Key: []byte(watermarkKey),
-		Value: avrocodec.AppendSuppressionWatermark(nil, n.SchemaID, &w)}
+	w := cohort.Watermark{
+		Partition: n.partition, Processed: n.position, Last: last, Epoch: n.epoch.Epoch,
+		Tenure: int64(n.epoch.Epoch), Owner: n.cfg.Owner, At: now,
+	}
+	return kafkaio.OutRecord{
+		Partition: n.partition, Timestamp: now, Key: []byte(watermarkKey),
+		Value: avrocodec.AppendSuppressionWatermark(nil, n.SchemaID, &w),
+	}
 }
 
 // nextMark is when a watermark is due.

@@ -3,7 +3,6 @@ package adsuppress
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -110,7 +109,7 @@ func newRig(t *testing.T, output *cluster, change func(*Config)) *rig {
 func (r *rig) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	r.feed = feed.New(feed.Config{Topic: "t", Group: "g"}, r.input, r.input, r.input, r.s.Work, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	r.feed = feed.New(feed.Config{Topic: "t", Group: "g"}, r.input, r.input, r.input, r.s.Work, slog.New(slog.DiscardHandler))
 	go func() {
 		defer close(ended)
 		if err := r.feed.Run(ctx); err != nil {
@@ -180,8 +179,8 @@ func (r *rig) decode(value []byte) (s avrocodec.Suppression) {
 func (r *rig) lastMark() (w cohort.Watermark, at int) {
 	r.t.Helper()
 	all := r.output.records()
-	for i := len(all) - 1; i >= 0; i-- {
-		if rec := all[i]; string(rec.Key) == watermarkKey {
+	for i, rec := range slices.Backward(all) {
+		if string(rec.Key) == watermarkKey {
 			var s avrocodec.Suppression
 			if _, err := avrocodec.DecodeSuppression(rec.Value, &s, &w); err != nil {
 				r.t.Fatal(err)
@@ -216,8 +215,10 @@ func TestWork_WritesTheStateOfEachAudience(t *testing.T) {
 		want := avrocodec.Suppression{
 			Op: "SUPPRESS", Tenant: "default", Audience: "a_protect", Platform: "meta", Subject: r.keys.Subject("u1"), Cohort: "recent",
 			Catalogue: "c1", Version: 1, EffectiveAt: 1_700_000_000_000, EmittedAt: emitted, ExpiresAt: 1_800_000_000_000, Reason: "CUSTOMER",
-			Identifiers: []avrocodec.Identifier{{Type: "email", Rule: "META", RulesVersion: 1, Encoding: "hex",
-				Value: "7a8c2a0f2e2f5d3a"}}, TransitionID: id, SourceID: "e1", AcceptedAt: 1,
+			Identifiers: []avrocodec.Identifier{{
+				Type: "email", Rule: "META", RulesVersion: 1, Encoding: "hex",
+				Value: "7a8c2a0f2e2f5d3a",
+			}}, TransitionID: id, SourceID: "e1", AcceptedAt: 1,
 		}
 		want.Identifiers[0].Value = got.Identifiers[0].Value // the digests have tests of their own
 		if len(want.Identifiers[0].Value) != 64 {

@@ -17,7 +17,6 @@ type EmailRule struct {
 
 	dots []string // domains whose local part loses its dots
 	plus []string // domains whose local part is cut at the first plus
-
 }
 
 var (

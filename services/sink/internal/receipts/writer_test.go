@@ -43,8 +43,7 @@ func (p *producer) Produce(ctx context.Context, recs []kafkaio.OutRecord) error 
 		}
 	}
 	failed := map[int]bool{}
-	var partial *kafkaio.PartialError
-	if errors.As(err, &partial) {
+	if partial, ok := errors.AsType[*kafkaio.PartialError](err); ok {
 		for _, i := range partial.Failed {
 			failed[i] = true
 		}
@@ -171,8 +170,10 @@ func TestJournal_WritesWhatCanBeReadBack(t *testing.T) {
 		if err := avrocodec.DecodeReceipt([]byte(p.wrote[0]), &r); err != nil {
 			t.Fatal(err)
 		}
-		want := avrocodec.Receipt{Destination: "saleswings", TransitionID: "1-2-3", Person: "u1", Cohort: "cart", Op: "enter",
-			Version: 4, Outcome: "delivered", Status: 202, Attempt: 2, At: time.Now().UnixMilli(), AcceptedAt: 5, EffectiveAt: 6}
+		want := avrocodec.Receipt{
+			Destination: "saleswings", TransitionID: "1-2-3", Person: "u1", Cohort: "cart", Op: "enter",
+			Version: 4, Outcome: "delivered", Status: 202, Attempt: 2, At: time.Now().UnixMilli(), AcceptedAt: 5, EffectiveAt: 6,
+		}
 		if diff := cmp.Diff(want, r); diff != "" {
 			t.Errorf("receipt (-want +got)\n%s", diff)
 		}
@@ -180,8 +181,10 @@ func TestJournal_WritesWhatCanBeReadBack(t *testing.T) {
 		if err := avrocodec.DecodeDeadLetter([]byte(q.wrote[0]), &d); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(avrocodec.DeadLetter{Destination: "saleswings", TransitionID: "1-2-3", Reason: "why", Transition: []byte("raw"),
-			At: time.Now().UnixMilli(), Attempts: 2}, d); diff != "" {
+		if diff := cmp.Diff(avrocodec.DeadLetter{
+			Destination: "saleswings", TransitionID: "1-2-3", Reason: "why", Transition: []byte("raw"),
+			At: time.Now().UnixMilli(), Attempts: 2,
+		}, d); diff != "" {
 			t.Errorf("dead letter (-want +got)\n%s", diff)
 		}
 		stop()

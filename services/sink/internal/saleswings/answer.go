@@ -52,6 +52,7 @@ func (a answer) healthy() bool {
 		switch r.verdict {
 		case verdictDelivered, verdictRefused, verdictSplit:
 			return true
+		case verdictRetry, verdictAmbiguous, verdictHold:
 		}
 	}
 	return len(a.items) == 0

@@ -188,6 +188,7 @@ func (w *worker) conclude(ctx context.Context, a *attempt, r result) {
 			w.deadLetter(ctx, it, o)
 			return
 		}
+	case verdictHold, verdictSplit:
 	}
 	if r.verdict == verdictRetry {
 		o.Outcome = avrocodec.OutcomeRetrying

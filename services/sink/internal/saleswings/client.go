@@ -148,7 +148,7 @@ func (c *client) send(ctx context.Context, k kind, list []Activity) answer {
 	if err != nil {
 		return all(len(list), noAnswer(err, connected.Load()))
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case len(text) > maxAnswer:

@@ -67,8 +67,10 @@ func testClient(t *testing.T, surface string, h http.Handler) *client {
 }
 
 func testActivity(id string) Activity {
-	return Activity{Lead: Lead{UserID: "u1", Email: "a@example.com"}, TransitionID: id, Version: 3,
-		Cohort: "cart_abandoner_24h", Entered: true, Reason: "event", EffectiveAt: 1_671_371_213_652, ValidUntil: 1_671_457_613_652}
+	return Activity{
+		Lead: Lead{UserID: "u1", Email: "a@example.com"}, TransitionID: id, Version: 3,
+		Cohort: "cart_abandoner_24h", Entered: true, Reason: "event", EffectiveAt: 1_671_371_213_652, ValidUntil: 1_671_457_613_652,
+	}
 }
 
 func TestSend_BothSurfacesAreTakenByAStrictServer(t *testing.T) {
@@ -89,8 +91,10 @@ func TestSend_BothSurfacesAreTakenByAStrictServer(t *testing.T) {
 		if got, want := track.Timestamp.UnixMilli(), int64(1_671_371_213_652); got != want {
 			t.Errorf("%s: timestamp %d, want %d", surface, got, want)
 		}
-		want := map[string]any{"transition_id": "0-1-0", "version": 3.0, "cohort": "cart_abandoner_24h", "change": "entered",
-			"reason": "event", "effective_at": "2022-12-18T13:46:53.652Z", "valid_until": "2022-12-19T13:46:53.652Z"}
+		want := map[string]any{
+			"transition_id": "0-1-0", "version": 3.0, "cohort": "cart_abandoner_24h", "change": "entered",
+			"reason": "event", "effective_at": "2022-12-18T13:46:53.652Z", "valid_until": "2022-12-19T13:46:53.652Z",
+		}
 		if surface == SurfaceCore {
 			want["effective_at"], want["valid_until"] = 1_671_371_213_652.0, 1_671_457_613_652.0
 		}
@@ -217,8 +221,10 @@ func TestClient_RefusesPrivateAddressesAndOddURLs(t *testing.T) {
 			t.Errorf("%q: the error holds the credentials: %v", url, err)
 		}
 	}
-	for _, address := range []string{"127.0.0.1:443", "10.1.2.3:443", "169.254.169.254:80", "0.0.0.0:80", "[::1]:443", "[::ffff:127.0.0.1]:443",
-		"[fe80::1]:443", "[fd00::1]:443", "224.0.0.1:443", "100.64.1.1:443", "[64:ff9b::7f00:1]:443", "255.255.255.255:1"} {
+	for _, address := range []string{
+		"127.0.0.1:443", "10.1.2.3:443", "169.254.169.254:80", "0.0.0.0:80", "[::1]:443", "[::ffff:127.0.0.1]:443",
+		"[fe80::1]:443", "[fd00::1]:443", "224.0.0.1:443", "100.64.1.1:443", "[64:ff9b::7f00:1]:443", "255.255.255.255:1",
+	} {
 		if publicOnly(address) == nil {
 			t.Errorf("%s passed as public", address)
 		}

@@ -5,6 +5,7 @@ package feedtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -116,9 +117,7 @@ func (g *generation) Commit(_ context.Context, offsets map[int32]int64) error {
 	if g.log.generation != g || g.expelled {
 		return errors.New("the generation is over")
 	}
-	for p, at := range offsets {
-		g.log.committed[p] = at
-	}
+	maps.Copy(g.log.committed, offsets)
 	return nil
 }
 

@@ -74,7 +74,7 @@ fmt-check: $(TOOLS)/golangci-lint ## Fail when the Go code is not formatted
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Lint, with the import lattice
-	@$(TOOLS)/golangci-lint run $(addsuffix /...,$(MODULES))
+	@$(TOOLS)/golangci-lint run --allow-parallel-runners $(addsuffix /...,$(MODULES))
 
 .PHONY: vet
 vet: ## go vet over all modules

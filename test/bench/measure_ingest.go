@@ -42,11 +42,9 @@ func measureIngest(ctx context.Context, o options, size int) (ingestResult, erro
 					n := int(number.Add(1))
 					messages[i] = message{id: numbered(run, n), person: "viewer-" + strconv.Itoa(n%people), at: now, event: "Product Viewed"}
 				}
-				path, body := "/v1/batch", []byte(nil)
-				if size == 1 {
-					path, body = "/v1/track", messages[0].append(nil)
-				} else {
-					body = batchBody(messages...)
+				path, body := "/v1/track", messages[0].append(nil)
+				if size > 1 {
+					path, body = "/v1/batch", batchBody(messages...)
 				}
 				if err := p.post(ctx, path, body); err != nil {
 					return err

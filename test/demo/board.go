@@ -48,7 +48,8 @@ type board struct {
 }
 
 func newBoard(now time.Time, silent []string) *board {
-	b := &board{awaited: map[string]bool{},
+	b := &board{
+		awaited: map[string]bool{},
 		started: now, names: map[string]string{}, live: map[string]bool{}, cohorts: map[string]*tally{},
 		receipts: map[string]map[string]int{}, waiting: map[string]shown{}, early: map[string]time.Duration{}, changed: now,
 	}

@@ -54,9 +54,18 @@ var shelf = []struct {
 	id, category string
 	price        float64
 }{
-	{"trail-runner", "shoes", 129}, {"rain-shell", "jackets", 189.5}, {"wool-sock", "basics", 14.9}, {"day-pack", "bags", 89},
-	{"merino-tee", "basics", 59.9}, {"head-torch", "gear", 44.5}, {"steel-flask", "gear", 29}, {"down-vest", "jackets", 149},
-	{"camp-stove", "gear", 74.9}, {"canvas-tote", "bags", 24.5}, {"city-sneaker", "shoes", 99}, {"linen-shirt", "shirts", 69},
+	{"trail-runner", "shoes", 129},
+	{"rain-shell", "jackets", 189.5},
+	{"wool-sock", "basics", 14.9},
+	{"day-pack", "bags", 89},
+	{"merino-tee", "basics", 59.9},
+	{"head-torch", "gear", 44.5},
+	{"steel-flask", "gear", 29},
+	{"down-vest", "jackets", 149},
+	{"camp-stove", "gear", 74.9},
+	{"canvas-tote", "bags", 24.5},
+	{"city-sneaker", "shoes", 99},
+	{"linen-shirt", "shirts", 69},
 }
 
 func (j *journey) do(at time.Time, event string, fields map[string]any) {
@@ -134,8 +143,8 @@ func newDay(seed uint64, now time.Time, people int, silentIn time.Duration) day 
 			case p < 0.97:
 				j.buy(ago(time.Minute, 22*time.Hour))
 			default:
-				for _, h := range []time.Duration{20, 12, 2} {
-					j.buy(ago(h*time.Hour, (h+2)*time.Hour))
+				for _, before := range []time.Duration{20 * time.Hour, 12 * time.Hour, 2 * time.Hour} {
+					j.buy(ago(before, before+2*time.Hour))
 				}
 			}
 		}

@@ -112,9 +112,11 @@ func measure(ctx context.Context, pass int, dir, binary string, broker *launch.B
 	}
 	defer func() { _ = log.Close() }()
 	admin := "127.0.0.1:19464"
-	args := []string{"--kafka-brokers", broker.Addr, "--redis", "redis://" + redis.Addr, "--clock", "events",
+	args := []string{
+		"--kafka-brokers", broker.Addr, "--redis", "redis://" + redis.Addr, "--clock", "events",
 		"--partitions", fmt.Sprint(partitions), "--admin", admin, "--pprof", "--seal-secret", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-		"--processor-group", fmt.Sprintf("throughput-%d", pass)}
+		"--processor-group", fmt.Sprintf("throughput-%d", pass),
+	}
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	redisBefore, brokerBefore := cpu(redis.PID()), cpu(broker.PID())

@@ -31,8 +31,11 @@ func TestTransitions_GiveRowsWatermarksAndGaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []oracle.Row{
-		{Cohort: "c", Person: "a", At: 10, Op: oracle.Enter}, {Cohort: "c", Person: "b", At: 20, Op: oracle.Enter},
-		{Cohort: "c", Person: "a", At: 30, Op: oracle.Exit}, {Cohort: "c", Person: "b", At: 40, Op: oracle.Exit}, {Cohort: "c", Person: "a", At: 50, Op: oracle.Exit},
+		{Cohort: "c", Person: "a", At: 10, Op: oracle.Enter},
+		{Cohort: "c", Person: "b", At: 20, Op: oracle.Enter},
+		{Cohort: "c", Person: "a", At: 30, Op: oracle.Exit},
+		{Cohort: "c", Person: "b", At: 40, Op: oracle.Exit},
+		{Cohort: "c", Person: "a", At: 50, Op: oracle.Exit},
 	}
 	if diff := cmp.Diff(want, got.Rows()); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)

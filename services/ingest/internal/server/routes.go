@@ -22,9 +22,9 @@ func (s *Server) routes() http.Handler {
 	route := func(pattern, source string, serve func(*call)) {
 		mux.Handle(pattern, s.observed(source, serve))
 	}
-	both := func(method, path, source string, serve func(*call)) {
-		route(method+" /v1"+path, source, serve)
-		route(method+" "+path, source, serve)
+	both := func(method, path string, serve func(*call)) {
+		route(method+" /v1"+path, event.SourcePipelines, serve)
+		route(method+" "+path, event.SourcePipelines, serve)
 	}
 
 	route("POST /v1/webhooks/customerio", event.SourceReporting, s.reporting)
@@ -37,18 +37,18 @@ func (s *Server) routes() http.Handler {
 	for kind, short := range shortPaths {
 		serve := func(c *call) { c.pipelines(kind) }
 		for _, path := range []string{"/" + kind, short} {
-			both(http.MethodPost, path, event.SourcePipelines, serve)
-			both(http.MethodOptions, path, event.SourcePipelines, preflight)
+			both(http.MethodPost, path, serve)
+			both(http.MethodOptions, path, preflight)
 		}
 	}
 	for _, path := range []string{"/batch", "/b"} {
-		both(http.MethodPost, path, event.SourcePipelines, func(c *call) { c.pipelines("") })
-		both(http.MethodOptions, path, event.SourcePipelines, preflight)
+		both(http.MethodPost, path, func(c *call) { c.pipelines("") })
+		both(http.MethodOptions, path, preflight)
 	}
-	both(http.MethodGet, "/projects/{key}/settings", event.SourcePipelines, s.settings)
-	both(http.MethodOptions, "/projects/{key}/settings", event.SourcePipelines, preflight)
-	both(http.MethodPost, "/m", event.SourcePipelines, clientMetrics)
-	both(http.MethodOptions, "/m", event.SourcePipelines, preflight)
+	both(http.MethodGet, "/projects/{key}/settings", s.settings)
+	both(http.MethodOptions, "/projects/{key}/settings", preflight)
+	both(http.MethodPost, "/m", clientMetrics)
+	both(http.MethodOptions, "/m", preflight)
 
 	s.trackRoutes(func(pattern string, serve func(*call)) { route(pattern, event.SourceTrackV1, serve) })
 	route("POST /api/v2/entity", event.SourceTrackV2, s.entity)

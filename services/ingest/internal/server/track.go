@@ -56,10 +56,12 @@ func (s *Server) trackRoutes(route func(pattern string, serve func(*call))) {
 	add("PUT "+customer+"/devices", trackCall{name: "device", ids: who, read: one(func(id func(string) string, body wire.Value, e *event.Event) *normalise.Fault {
 		return track.Device(id("identifier"), body, e)
 	})})
-	add("DELETE "+customer+"/devices/{device}", trackCall{name: "delete_device", ids: []string{"identifier", "device"}, bare: true,
+	add("DELETE "+customer+"/devices/{device}", trackCall{
+		name: "delete_device", ids: []string{"identifier", "device"}, bare: true,
 		read: one(func(id func(string) string, _ wire.Value, e *event.Event) *normalise.Fault {
 			return track.DeleteDevice(id("identifier"), id("device"), e)
-		})})
+		}),
+	})
 	add("POST /api/v1/events", trackCall{name: "event", read: one(func(_ func(string) string, body wire.Value, e *event.Event) *normalise.Fault {
 		return track.Event("", body, e)
 	})})
@@ -67,28 +69,34 @@ func (s *Server) trackRoutes(route func(pattern string, serve func(*call))) {
 		return track.Merge(body, e)
 	})})
 	for _, action := range []string{"add_customers", "remove_customers"} {
-		add("POST /api/v1/segments/{segment}/"+action, trackCall{name: action, ids: []string{"segment"},
+		add("POST /api/v1/segments/{segment}/"+action, trackCall{
+			name: action, ids: []string{"segment"},
 			read: func(c *call, id func(string) string, body wire.Value, e *event.Event, emit func() *normalise.Fault) *normalise.Fault {
 				return track.Segment(id("segment"), action, c.r.URL.Query().Get("id_type"), body, e, emit)
-			}})
+			},
+		})
 	}
-	add("POST /api/v1/metrics", trackCall{name: "metric", open: true,
+	add("POST /api/v1/metrics", trackCall{
+		name: "metric", open: true,
 		read: func(c *call, _ func(string) string, body wire.Value, e *event.Event, emit func() *normalise.Fault) *normalise.Fault {
 			_, trusted := c.trackKey()
 			if fault := track.Metric(body, trusted, e); fault != nil {
 				return fault
 			}
 			return emit()
-		}})
+		},
+	})
 	push := trackCall{name: "push", open: true, read: one(func(_ func(string) string, body wire.Value, e *event.Event) *normalise.Fault {
 		return track.PushEvent(body, e)
 	})}
 	add("POST /api/v1/push/events", push)
 	add("POST /push/events", push) // as the Ruby client has it
-	add("POST /unsubscribe/{delivery}", trackCall{name: "unsubscribe", open: true, ids: []string{"delivery"}, bare: true,
+	add("POST /unsubscribe/{delivery}", trackCall{
+		name: "unsubscribe", open: true, ids: []string{"delivery"}, bare: true,
 		read: one(func(id func(string) string, _ wire.Value, e *event.Event) *normalise.Fault {
 			return track.Unsubscribe(id("delivery"), e)
-		})})
+		}),
+	})
 	route("GET /api/v1/accounts/region", s.region)
 }
 

@@ -167,8 +167,7 @@ func (r *reader) close() error {
 // syntax keeps place and kind of the fault and leaves out the text, which may be
 // personal.
 func syntax(err error) error {
-	var fault *jsontext.SyntacticError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
 			return fmt.Errorf("%w: a key stands twice before byte %d", ErrSyntax, fault.ByteOffset)
 		}

@@ -4,6 +4,7 @@
 package embedded
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -44,7 +45,8 @@ func StartKafka(cfg KafkaConfig, log *slog.Logger) (*Kafka, error) {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.ClusterID("cohortflow"), kfake.DataDir(cfg.Dir), kfake.WithLogger(logger{log}),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-			return net.Listen(network, net.JoinHostPort(host, portText))
+			var l net.ListenConfig
+			return l.Listen(context.Background(), network, net.JoinHostPort(host, portText))
 		}),
 		kfake.BrokerConfigs(map[string]string{
 			// Retention and compaction are looked at as often as this; an hour is its default.

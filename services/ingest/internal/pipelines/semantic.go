@@ -61,7 +61,10 @@ func (c *call) renamed(e *event.Event) *normalise.Fault {
 
 // device adds the token and the platform, which stand in the context.
 func (c *call) device(e *event.Event) *normalise.Fault {
-	if fault := c.spreadProperties(e); fault != nil {
+	if fault := c.renamed(e); fault != nil {
+		return fault
+	}
+	if fault := c.contacts(e); fault != nil {
 		return fault
 	}
 	return normalise.Each("context", c.context, func(name string, v wire.Value) *normalise.Fault {
@@ -159,7 +162,7 @@ func preferences(e *event.Event) {
 //nolint:gochecknoglobals // tables
 var (
 	spelling = map[string]string{
-		"deliveryId": "delivery_id", "objectId": "object_id", "objectTypeId": "object_type_id",
+		"last_used": "device_last_used", "deliveryId": "delivery_id", "objectId": "object_id", "objectTypeId": "object_type_id",
 		"actionType": "action_type", "actionValue": "action_value", "contentId": "content_id", "templateId": "template_id",
 	}
 	objects = map[string]string{

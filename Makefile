@@ -62,7 +62,7 @@ bench: ## Measure: micro-benchmarks, then the pipeline (BENCHARGS to test/bench)
 	@if [ -f test/bench/main.go ]; then go run ./test/bench $(BENCHARGS); fi
 
 .PHONY: check
-check: fmt-check lint vet tidy-check sync-check deploy-check ## Everything a review expects besides the tests
+check: fmt-check lint lattice-check vet tidy-check sync-check deploy-check ## Everything a review expects besides the tests
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## Format the Go code
@@ -75,6 +75,10 @@ fmt-check: $(TOOLS)/golangci-lint ## Fail when the Go code is not formatted
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Lint, with the import lattice
 	@$(TOOLS)/golangci-lint run --allow-parallel-runners $(addsuffix /...,$(MODULES))
+
+.PHONY: lattice-check
+lattice-check: $(TOOLS)/golangci-lint ## Prove that the lint rules refuse what the import lattice forbids
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" tools/check-lattice.sh
 
 .PHONY: vet
 vet: ## go vet over all modules

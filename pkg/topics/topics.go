@@ -22,7 +22,11 @@ type Config struct {
 	SegmentBytes int           // 0 = the cluster's default; small on an embedded broker, which reads whole segments
 }
 
-const tombstones = 7 * 24 * time.Hour // a reader of a compacted topic may be away as long
+const (
+	tombstones = 7 * 24 * time.Hour // a reader of a compacted topic may be away as long
+	settling   = time.Hour          // nothing is compacted sooner, so that a RELEASE is seen before its tombstone
+	forgetting = 72 * time.Hour     // what was overwritten or erased is gone from the log by then
+)
 
 // Specs lists every topic.
 func Specs(c Config) []kafkaio.TopicSpec {
@@ -56,7 +60,10 @@ func (c Config) aged(d time.Duration) map[string]string {
 }
 
 func (c Config) compacted() map[string]string {
-	return map[string]string{"cleanup.policy": "compact", "delete.retention.ms": ms(tombstones)}
+	return map[string]string{
+		"cleanup.policy": "compact", "delete.retention.ms": ms(tombstones),
+		"min.compaction.lag.ms": ms(settling), "max.compaction.lag.ms": ms(forgetting),
+	}
 }
 
 func ms(d time.Duration) string {

@@ -140,7 +140,11 @@ func (a *App) Run(ctx context.Context) error {
 	defer tasks.Wait()
 	defer cancel()
 
-	members, err := a.deps.Kafka.JoinGroup(ctx, kafkaio.GroupConfig{GroupID: a.cfg.Group, Topic: schemas.EventsTopic})
+	members, err := a.deps.Kafka.JoinGroup(ctx, kafkaio.GroupConfig{
+		GroupID: a.cfg.Group, Topic: schemas.EventsTopic,
+		// A member that died holds everybody up for as long at the next join.
+		RebalanceTimeout: 3 * time.Second,
+	})
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", a.cfg.Group, err)
 	}

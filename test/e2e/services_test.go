@@ -120,7 +120,12 @@ func startFlow(t *testing.T) *flow {
 			s.args = append(s.args, "--http", a.HTTP)
 		}
 		s.begin()
-		t.Cleanup(func() { s.kill() })
+		t.Cleanup(func() {
+			s.kill()
+			if text, err := os.ReadFile(s.log); err == nil && t.Failed() {
+				t.Logf("the end of %s:\n%s", s.log, text[max(0, len(text)-12_000):])
+			}
+		})
 		return s
 	}
 	for i := range f.processors {

@@ -42,20 +42,20 @@ func defaults(t *testing.T, args ...string) ingest.Config {
 
 // service is ingest at work over an embedded broker.
 type service struct {
-	url    string
-	app    *ingest.App
-	kafka  *kafkaio.Client
-	broker *kafkaiotest.Embedded
-	log    *bytes.Buffer // read it after stop only
-	stop   func() error
+	url   string
+	app   *ingest.App
+	kafka *kafkaio.Client
+	line  *kafkaiotest.Line // to the broker
+	log   *bytes.Buffer     // read it after stop only
+	stop  func() error
 }
 
 func start(t *testing.T, cfg ingest.Config) *service {
 	t.Helper()
-	s := &service{broker: kafkaiotest.StartEmbedded(t), log: &bytes.Buffer{}}
-	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s := &service{line: kafkaiotest.NewLine(), log: &bytes.Buffer{}}
+	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	var err error
-	if s.kafka, err = kafkaio.Open(kafkaio.Config{Brokers: s.broker.Brokers}, log); err != nil {
+	if s.kafka, err = kafkaio.Open(kafkaio.Config{Brokers: kafkaiotest.StartEmbedded(t).Brokers, Dial: s.line.Dial}, log); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.kafka.Close() })
@@ -174,23 +174,4 @@ func batchOf(n int) string {
 	}
 	b.WriteString(`]}`)
 	return b.String()
-}
-
-func TestServe_BatchIsInTheLogBeforeTheAnswer(t *testing.T) {
-	s := start(t, defaults(t, "--pipelines-write-keys", "wk"))
-	if status, answer := s.post(t, "/v1/batch", "wk", batchOf(500)); status != http.StatusOK || answer != "{}" {
-		t.Fatalf("got %d %s", status, answer)
-	}
-	n := 0
-	for p, events := range s.events(t) {
-		for _, e := range events {
-			n++
-			if want := kafkaio.PartitionFor(e.Person, partitions); p != want {
-				t.Errorf("%s: got partition %d, want %d", e.Person, p, want)
-			}
-		}
-	}
-	if n != 500 {
-		t.Errorf("got %d events in the log, want 500", n)
-	}
 }

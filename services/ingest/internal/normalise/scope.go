@@ -31,6 +31,8 @@ type Scope struct {
 	Replay     bool
 	EventClock bool // accepted_at is the event's own time
 	Keys       *seal.Keys
+	Recall     *Recall // nil = no message is recalled
+	Timeless   []Memo  // the messages without a time that Finish has seen
 }
 
 // Begin empties e for the next message and keeps the memory of its maps.
@@ -48,14 +50,9 @@ func Begin(e *event.Event) {
 // scope. ordinal tells apart the events that one message becomes.
 func (s *Scope) Finish(e *event.Event, raw []byte, ordinal int) *Fault {
 	e.Source, e.Workspace, e.Replay = s.Source, s.Workspace, s.Replay
-	if e.ID == "" || len(e.ID) > maxEventID {
-		e.ID = s.derive(raw, ordinal, s.occasion(e))
-	}
+	s.name(e, raw, ordinal)
 	if len(e.Name) > maxName {
 		return Unfit(ReasonTooLong, "name", "the name has "+strconv.Itoa(len(e.Name))+" bytes, at most "+strconv.Itoa(maxName)+" are taken")
-	}
-	if e.EventAt == 0 {
-		e.EventAt = s.ReceivedAt
 	}
 	e.AcceptedAt = s.ReceivedAt
 	if s.EventClock {
@@ -110,6 +107,31 @@ func Identify(ids *event.Identifiers, id string) {
 	}
 }
 
+// name gives an event its id and its time where it has none: the id from what it
+// says, the time from when it was accepted first.
+func (s *Scope) name(e *event.Event, raw []byte, ordinal int) {
+	nameless := e.ID == "" || len(e.ID) > maxEventID
+	if e.EventAt != 0 {
+		if nameless {
+			e.ID = s.derive(raw, ordinal, 0)
+		}
+		return
+	}
+	key := s.Workspace + "\x00" + e.ID
+	if nameless {
+		key = s.derive(raw, ordinal, 0)
+	}
+	m, ok := s.Recall.lookup(key, s.ReceivedAt)
+	if !ok {
+		m = Memo{Key: key, ID: e.ID, At: s.ReceivedAt}
+		if nameless {
+			m.ID = s.derive(raw, ordinal, s.occasion(e))
+		}
+	}
+	e.ID, e.EventAt = m.ID, m.At
+	s.Timeless = append(s.Timeless, m)
+}
+
 // repeatWindow is how long the same bytes that name no time are taken for a repeat by
 // the sender and not for a second event: longer than any official client retries one
 // request (30 s), shorter than people do the same again unnoticed.
@@ -118,10 +140,7 @@ const repeatWindow = int64(5 * time.Minute / time.Millisecond)
 // occasion tells apart what says the same and no time. A person who looks at a page today
 // and next week did so twice; one who is erased twice must be erased twice.
 func (s *Scope) occasion(e *event.Event) int64 {
-	switch {
-	case e.EventAt != 0:
-		return 0
-	case e.Kind == event.KindErase || e.Kind == event.KindUnerase:
+	if e.Kind == event.KindErase || e.Kind == event.KindUnerase {
 		return s.ReceivedAt
 	}
 	return s.ReceivedAt / repeatWindow

@@ -75,7 +75,7 @@ func (c *call) begin(workspace, name string, ids ...string) *intake.Batch {
 	c.scope = normalise.Scope{
 		Source: c.source, Workspace: workspace, Call: name, PathIDs: ids,
 		ReceivedAt: c.s.cfg.Now().UnixMilli(), EventClock: c.s.cfg.EventClock, Keys: c.s.cfg.Keys,
-		Replay: c.r.Header.Get(replayHeader) == "1",
+		Replay: c.r.Header.Get(replayHeader) == "1", Recall: &c.s.recall,
 	}
 	c.origin = intake.Origin{Method: c.r.Method, Path: c.r.URL.EscapedPath(), ContentType: c.r.Header.Get("Content-Type"), Headers: c.kept()}
 	return c.writer.NewBatch(&c.scope, &c.origin)
@@ -99,6 +99,9 @@ func (c *call) write(b *intake.Batch) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), c.s.cfg.AckTimeout)
 	defer cancel()
 	err := c.writer.Write(ctx, b)
+	if err != nil || c.r.Context().Err() != nil { // it comes again, in whole or because nobody hears the answer
+		c.s.recall.Remember(c.scope.Timeless)
+	}
 	if err == nil {
 		return true
 	}

@@ -149,3 +149,29 @@ func TestOutage_AcknowledgementThatDoesNotComeIsNoSuccess(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+// Facts are told apart by time and id: the repeat of a message without a time gets both
+// of the first attempt, on this side and on the other side of a five-minute mark.
+func TestOutage_RepeatOfWhatNamesNoTimeHasTheTimeOfTheFirstAttempt(t *testing.T) {
+	for _, body := range []string{`{"name":"E"}`, `{"name":"E","id":"01ABC"}`} {
+		h := newHouse(t)
+		h.clock = h.clock.Add(-time.Millisecond) // the last of a window
+		send := func() reply { return h.send(t, http.MethodPost, customerPath+"/events", body, withTrack) }
+		h.events.fail(kafkaio.ErrAmbiguous)
+		first := h.clock.UnixMilli()
+		send().want(t, http.StatusServiceUnavailable)
+		h.clock = h.clock.Add(4 * time.Second)
+		send().want(t, http.StatusServiceUnavailable)
+		h.events.fail(nil)
+		h.clock = h.clock.Add(4 * time.Second)
+		send().success(t)
+		if e := h.only(t); e.EventAt != first || e.AcceptedAt != h.clock.UnixMilli() {
+			t.Errorf("%s: got an event of %d, want of %d", body, e.EventAt, first)
+		}
+		h.clock = h.clock.Add(time.Hour)
+		send().success(t)
+		if got := h.log(t); got[1].EventAt != h.clock.UnixMilli() || (got[1].ID == got[0].ID) != strings.Contains(body, "01ABC") {
+			t.Errorf("%s an hour later: got %+v", body, got[1])
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/cohortflow/cohortflow/services/ingest/internal/auth"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/limits"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/normalise"
 )
 
 // Config is what a Server is made of. Every field but the bounds of what it may cost is
@@ -54,6 +55,7 @@ type Server struct {
 	gate      *limits.Gate
 	anonymous *rate.Limiter
 	meters    *meters
+	recall    normalise.Recall
 	writer    atomic.Pointer[intake.Writer] // nil while there is nothing to write to
 	handler   http.Handler
 }

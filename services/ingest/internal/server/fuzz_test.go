@@ -106,8 +106,14 @@ func FuzzTrackV1(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, c := range [][2]string{
-			{http.MethodPut, customerPath}, {http.MethodPost, customerPath + "/events"}, {http.MethodPut, customerPath + "/devices"}, {http.MethodPost, "/api/v1/events"},
-			{http.MethodPost, "/api/v1/merge_customers"}, {http.MethodPost, "/api/v1/metrics"}, {http.MethodPost, "/push/events"}, {http.MethodPost, "/api/v1/segments/7/add_customers"},
+			{http.MethodPut, customerPath},
+			{http.MethodPost, customerPath + "/events"},
+			{http.MethodPut, customerPath + "/devices"},
+			{http.MethodPost, "/api/v1/events"},
+			{http.MethodPost, "/api/v1/merge_customers"},
+			{http.MethodPost, "/api/v1/metrics"},
+			{http.MethodPost, "/push/events"},
+			{http.MethodPost, "/api/v1/segments/7/add_customers"},
 		} {
 			h := newHouse(t)
 			got := h.send(t, c[0], c[1], string(body), withTrack)

@@ -250,6 +250,9 @@ func (m *Machine) NextWake() int64 {
 	if m.retry != nil {
 		at = min(at, m.retryAt)
 	}
+	if m.outdated() {
+		at = m.now
+	}
 	if m.commit == nil && m.progressed() {
 		every, _ := m.commitPace()
 		at = min(at, m.frozenAt+every)

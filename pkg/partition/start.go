@@ -142,8 +142,8 @@ func (m *Machine) catalogueRead(in CatalogueRead) {
 }
 
 func (m *Machine) catalogueAppended() {
-	m.appending = false
 	if m.phase == cataloguing {
+		m.appending = false
 		m.do(FindCatalogue{Offset: m.end}) // there was none up to the end as it was
 	}
 }
@@ -162,6 +162,7 @@ func (m *Machine) stamp() int64 {
 func (m *Machine) switchProgram(r *Record) {
 	text := r.Event.Properties.Nested["catalogue"]
 	m.catalogueAt = r.Offset
+	m.appending = false // ours, if one was on its way, has come or comes behind this one
 	if r.Event.Name == m.program.Revision() {
 		return
 	}

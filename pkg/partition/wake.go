@@ -23,10 +23,16 @@ func (m *Machine) wake() {
 	if m.cfg.Ticks && m.CaughtUp() && m.waiting == nil && !m.stopping {
 		m.tickIfDue()
 	}
-	if m.program.Revision() != m.cfg.Revision && m.CaughtUp() && !m.appending && !m.stopping {
+	if m.outdated() {
 		m.appending = true
 		m.do(AppendCatalogue{Stamp: m.stamp()})
 	}
+}
+
+// outdated says that another catalogue is in force than this owner wants, and that
+// nothing stands before its record in the log any more.
+func (m *Machine) outdated() bool {
+	return !m.appending && !m.stopping && m.CaughtUp() && m.program.Revision() != m.cfg.Revision
 }
 
 // tickIfDue moves log time on when a deadline is past by the wall clock and no

@@ -84,7 +84,7 @@ func TestProcessor_OwnersThatDoNotKnowOfEachOther(t *testing.T) {
 		feed(t, c, recorded(t, name))
 		eventually(t, 30*time.Second, func() bool { return len(first.Progress()) == partitions })
 		// Another group, the same transactional ids: two owners of every partition.
-		second, stopSecond := p.runAs(t, "intruder")
+		second, stopSecond := p.runAs(t, "intruder", defaultCatalogue(t))
 		eventually(t, 30*time.Second, func() bool { return len(second.Progress()) == partitions })
 		advance(t, c, drained)
 		settle(t, c, second)

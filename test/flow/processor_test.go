@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/schemas"
@@ -61,18 +62,18 @@ func expected(t *testing.T, name string) []oracle.Row {
 // run starts a processor and returns what stops it in good order.
 func (p *parts) run(t *testing.T) (app *processor.App, stop func()) {
 	t.Helper()
-	return p.runAs(t, "cohortflow.processor")
+	return p.runAs(t, "cohortflow.processor", defaultCatalogue(t))
 }
 
 // runAs starts a processor in a group of its own; the transactional ids stay the same.
-func (p *parts) runAs(t *testing.T, group string) (app *processor.App, stop func()) {
+func (p *parts) runAs(t *testing.T, group string, rules *catalogue.Catalogue) (app *processor.App, stop func()) {
 	t.Helper()
 	client, store := p.client(t), p.store(t)
 	app, err := processor.New(processor.Config{
 		Group: group, TransactionalID: "cohortflow.processor", CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
 		StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
-		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: defaultCatalogue(t),
+		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: rules,
 		EventClock: true, Log: testLog(t),
 	})
 	if err != nil {

@@ -1,0 +1,81 @@
+package flow
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cohortflow/cohortflow/deploy/catalogues"
+	"github.com/cohortflow/cohortflow/pkg/catalogue"
+	"github.com/cohortflow/cohortflow/test/oracle"
+	"github.com/cohortflow/cohortflow/test/replay"
+	"github.com/cohortflow/cohortflow/test/replay/tail"
+)
+
+// An owner with another catalogue puts it into the log: from that record on it is in
+// force, cohorts that stay as they were are not disturbed, and a new one is decided.
+func TestProcessor_AnotherCatalogue(t *testing.T) {
+	each(t, func(t *testing.T, p *parts) {
+		const name = "retentioneering_ecom_synthetic"
+		c := p.client(t)
+		p.create(t, c)
+		app, stop := p.run(t)
+		events := recorded(t, name)
+		half := len(events) / 2
+		feed(t, c, events[:half])
+		settle(t, c, app)
+		stop()
+
+		text := strings.Replace(string(catalogues.Default()), "  - key: vip_buyer_90d\n",
+			"  - key: looked_1h\n    when:\n      did: {event: view, within: 1h}\n\n  - key: vip_buyer_90d\n", 1)
+		rules, err := catalogue.Load("edited.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rules.Cohorts) != len(defaultCatalogue(t).Cohorts)+1 {
+			t.Fatal("the edit did not add a cohort")
+		}
+		app, stop = p.runAs(t, "cohortflow.processor", rules)
+		// Each partition's log takes one record more: the catalogue.
+		eventually(t, 30*time.Second, func() bool {
+			total := int64(0)
+			for _, at := range app.Progress() {
+				if at.CaughtUp {
+					total += at.Position
+				}
+			}
+			return total == int64(half-nameless(events[:half])+2*partitions)
+		})
+		feed(t, c, events[half:])
+		advance(t, c, drained)
+		settle(t, c, app)
+		stop()
+		judge(t, c, expected(t, name))
+
+		produced, err := tail.Transitions(t.Context(), c, partitions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked := oracle.Net(oracle.Only(produced.Rows(), "looked_1h"))
+		views := 0
+		for _, e := range events[half:] {
+			if e.Name == "Product Viewed" && e.User != "" {
+				views++
+			}
+		}
+		if len(looked) == 0 || len(looked)%2 != 0 || len(looked) > 2*views {
+			t.Errorf("the new cohort has %d entries and exits after %d views", len(looked), views)
+		}
+	})
+}
+
+// nameless counts events that feed leaves out.
+func nameless(events []replay.Event) int {
+	n := 0
+	for _, e := range events {
+		if e.User == "" {
+			n++
+		}
+	}
+	return n
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -24,7 +25,7 @@ type shown struct {
 	seen       time.Time
 	why        string
 	toAds      time.Duration // acceptance to suppression record; negative = none seen
-	live       bool          // somebody bought while we watched
+	live       bool          // somebody did something while we watched
 	silent     bool          // nobody did anything: time passed while we watched
 }
 
@@ -33,43 +34,63 @@ type board struct {
 	mu       sync.Mutex
 	started  time.Time
 	names    map[string]string // what was sent, by event id
+	senders  map[string]string // by whom
 	live     map[string]bool   // ids of the purchases made while we watch
+	open     bool              // the play is over: what comes now, somebody has just done by hand
 	cohorts  map[string]*tally
 	receipts map[string]map[string]int // by destination and outcome
 	waiting  map[string]shown          // by transition id
 	early    map[string]time.Duration  // suppression records that came before their transition
 
+	logged, quarantined int
+	transitions, gaps   int
+	people              map[string]*personState
+	suppressed          map[string]map[string][]string // digests by audience and person
+
 	allToAds  latency.Recorder // acceptance to record readable, deciding events only
 	liveToAds latency.Recorder // the same, purchases made one by one
 	lateness  latency.Recorder // silent changes: seen after their instant
-	liveSeen  int
+	liveSeen  map[string]bool  // of live, those whose record was read
+	silent    int
 	awaited   map[string]bool // people whose silent change has not come yet
 	changed   time.Time       // of the last news
 }
 
-func newBoard(now time.Time, silent []string) *board {
-	b := &board{
-		awaited: map[string]bool{},
-		started: now, names: map[string]string{}, live: map[string]bool{}, cohorts: map[string]*tally{},
-		receipts: map[string]map[string]int{}, waiting: map[string]shown{}, early: map[string]time.Duration{}, changed: now,
+func newBoard(now time.Time) *board {
+	return &board{
+		started: now, changed: now, awaited: map[string]bool{}, liveSeen: map[string]bool{},
+		names: map[string]string{}, senders: map[string]string{}, live: map[string]bool{}, cohorts: map[string]*tally{},
+		receipts: map[string]map[string]int{}, waiting: map[string]shown{}, early: map[string]time.Duration{},
+		people: map[string]*personState{}, suppressed: map[string]map[string][]string{},
 	}
-	for _, person := range silent {
+}
+
+// awaits says who will change cohort without doing anything.
+func (b *board) awaits(people []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.silent = len(people)
+	for _, person := range people {
 		b.awaited[person] = true
 	}
-	return b
 }
 
 // sending says what is about to be sent, so that a transition can name its cause.
 func (b *board) sending(c call, live bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.names[c.id] = c.event
-	if c.event == "" {
-		b.names[c.id] = "identify"
-	}
+	b.names[c.id] = cmp.Or(c.event, "identify")
+	b.senders[c.id] = c.person
 	if live {
 		b.live[c.id] = true
 	}
+}
+
+// opened says that the play is over.
+func (b *board) opened() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open = true
 }
 
 func (b *board) tallyOf(name string) *tally {
@@ -83,6 +104,7 @@ func (b *board) tallyOf(name string) *tally {
 func (b *board) known(t *cohort.Transition) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.apply(t)
 	if t.Op == cohort.OpEnter {
 		b.tallyOf(t.Cohort).members++
 	} else {
@@ -90,11 +112,28 @@ func (b *board) known(t *cohort.Transition) {
 	}
 }
 
+// event takes in a record of the log.
+func (b *board) event(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changed = now
+	b.logged++
+}
+
+// quarantine takes in a record of what was not understood.
+func (b *board) quarantine() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.quarantined++
+}
+
 // transition takes in one transition as it is read.
 func (b *board) transition(t cohort.Transition, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.changed = now
+	b.transitions++
+	b.apply(&t)
 	c := b.tallyOf(t.Cohort)
 	if t.Op == cohort.OpEnter {
 		c.entered++
@@ -103,7 +142,7 @@ func (b *board) transition(t cohort.Transition, now time.Time) {
 		c.exited++
 		c.members--
 	}
-	s := shown{transition: t, seen: now, toAds: -1, live: b.live[t.SourceID], why: b.why(&t)}
+	s := shown{transition: t, seen: now, toAds: -1, live: b.live[t.SourceID] || b.open, why: b.why(&t)}
 	if t.SourceID == "" && t.Reason == cohort.ReasonWindowEnded && t.EffectiveAt >= b.started.UnixMilli() {
 		s.silent = true
 		delete(b.awaited, t.Person)
@@ -136,8 +175,21 @@ func (b *board) suppression(s *avrocodec.Suppression, now time.Time) {
 	if s.SourceID != "" {
 		b.allToAds.Add(took)
 		if b.live[s.SourceID] && s.Op == avrocodec.OpSuppress {
-			b.liveSeen++
+			b.liveSeen[s.SourceID] = true
 			b.liveToAds.Add(took)
+		}
+	}
+	if person := b.senders[s.SourceID]; person != "" {
+		if b.suppressed[s.Audience] == nil {
+			b.suppressed[s.Audience] = map[string][]string{}
+		}
+		digests := []string{}
+		for _, id := range s.Identifiers {
+			digests = append(digests, id.Value)
+		}
+		b.suppressed[s.Audience][person] = digests
+		if s.Op == avrocodec.OpRelease {
+			delete(b.suppressed[s.Audience], person)
 		}
 	}
 	if w, ok := b.waiting[s.TransitionID]; ok {
@@ -159,47 +211,76 @@ func (b *board) receipt(r *avrocodec.Receipt, now time.Time) {
 	b.receipts[r.Destination][r.Outcome]++
 }
 
-// due takes off the board what can be printed now, by the order of reading.
+// advertised are the cohorts that ad platforms are told of.
+var advertised = map[string]bool{recentCohort: true, vipCohort: true}
+
+// due takes off the board what can be printed now, in the order of reading. What one
+// event did to a person stays together.
 func (b *board) due(now time.Time) []shown {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var out []shown
-	for id, s := range b.waiting {
-		if s.toAds >= 0 || s.transition.SourceID == "" || now.Sub(s.seen) >= patience {
-			out = append(out, s)
-			delete(b.waiting, id)
+	type cause struct {
+		partition int32
+		offset    int64
+	}
+	held := map[cause]bool{}
+	for _, s := range b.waiting {
+		if s.toAds < 0 && advertised[s.transition.Cohort] && now.Sub(s.seen) < patience {
+			held[cause{s.transition.ID.Partition, s.transition.ID.Offset}] = true
 		}
 	}
-	slices.SortFunc(out, func(x, y shown) int { return x.seen.Compare(y.seen) })
+	var out []shown
+	first := map[cause]time.Time{}
+	for id, s := range b.waiting {
+		c := cause{s.transition.ID.Partition, s.transition.ID.Offset}
+		if held[c] {
+			continue
+		}
+		out = append(out, s)
+		delete(b.waiting, id)
+		if at, ok := first[c]; !ok || s.seen.Before(at) {
+			first[c] = s.seen
+		}
+	}
+	slices.SortFunc(out, func(x, y shown) int {
+		a, b := x.transition.ID, y.transition.ID
+		return cmp.Or(
+			first[cause{a.Partition, a.Offset}].Compare(first[cause{b.Partition, b.Offset}]),
+			cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Ordinal, b.Ordinal),
+		)
+	})
 	return out
 }
 
-// progress says how much of what the play provokes has come out.
-func (b *board) progress() (liveSeen, awaited int, changed time.Time) {
+// lastNews says when something came last.
+func (b *board) lastNews() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.liveSeen, len(b.awaited), b.changed
+	return b.changed
 }
 
-func (s shown) direction() (arrow, style string) {
-	if s.transition.Op == cohort.OpEnter {
-		return "in ", green
-	}
-	return "out", amber
+// columns are the head of the lines of transitions.
+func columns() string {
+	return fmt.Sprintf("%s  %s  %s %s  %s  %s", pad("time", 12), pad("who", 12), "   ", pad("cohort", 19), pad("why", 15), "after")
 }
 
 // line is how a transition is printed.
 func (s shown) line(scr *screen) string {
-	arrow, style := s.direction()
-	tail := ""
+	arrow, style := "in ", green
+	if s.transition.Op != cohort.OpEnter {
+		arrow, style = "out", amber
+	}
+	after := latency.Millis(s.seen.Sub(time.UnixMilli(s.transition.AcceptedAt)))
 	switch {
 	case s.toAds >= 0:
-		tail = "ads record " + latency.Millis(s.toAds) + " after acceptance"
-	case s.silent:
-		tail = latency.Millis(s.seen.Sub(time.UnixMilli(s.transition.EffectiveAt))) + " after its instant"
+		after = latency.Millis(s.toAds) + scr.paint(bold, " ads")
 	case s.transition.Elapsed:
-		tail = "over already: not delivered"
+		after = "over already"
+	case s.silent:
+		after = latency.Millis(s.seen.Sub(time.UnixMilli(s.transition.EffectiveAt)))
+	case s.transition.SourceID == "":
+		after = ""
 	}
-	return fmt.Sprintf("%s  %s  %s %s  %s  %s", scr.paint(dim, s.seen.Format("15:04:05.000")), pad(s.transition.Person, 14),
-		scr.paint(style, arrow), pad(s.transition.Cohort, 22), pad(s.why, 18), scr.paint(dim, tail))
+	return fmt.Sprintf("%s  %s  %s %s  %s  %s", scr.paint(dim, s.seen.Format("15:04:05.000")), pad(s.transition.Person, 12),
+		scr.paint(style, arrow), pad(s.transition.Cohort, 19), pad(s.why, 15), after)
 }

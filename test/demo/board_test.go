@@ -9,6 +9,7 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/schemas"
 )
@@ -21,7 +22,7 @@ func at(ms int) time.Time { return noon.Add(time.Duration(ms) * time.Millisecond
 func enters(person string, offset int64, source string, effective time.Time) cohort.Transition {
 	t := cohort.Transition{
 		ID: cohort.ID{Partition: 1, Offset: offset}, Op: cohort.OpEnter, Person: person, Cohort: "recent_purchaser_7d",
-		Reason: cohort.ReasonEvent, SourceID: source, EffectiveAt: effective.UnixMilli(),
+		Reason: cohort.ReasonEvent, SourceID: source, EffectiveAt: effective.UnixMilli(), AcceptedAt: noon.UnixMilli(),
 	}
 	if source == "" {
 		t.Reason = cohort.ReasonWindowEnded
@@ -38,7 +39,7 @@ func lines(b *board, now time.Time) []string {
 }
 
 func TestBoard_JoinsATransitionWithItsSuppressionRecord(t *testing.T) {
-	b := newBoard(noon, nil)
+	b := newBoard(noon)
 	b.sending(call{id: "buy", event: "Order Completed"}, true)
 	record := func(offset int64) *avrocodec.Suppression {
 		return &avrocodec.Suppression{
@@ -55,40 +56,59 @@ func TestBoard_JoinsATransitionWithItsSuppressionRecord(t *testing.T) {
 	b.transition(enters("b", 2, "buy", noon), at(6))
 	b.transition(enters("c", 3, "other", noon), at(7))
 	want := []string{
-		"12:00:00.002  a               in  recent_purchaser_7d     Order Completed     ads record 4.00 ms after acceptance",
-		"12:00:00.006  b               in  recent_purchaser_7d     Order Completed     ads record 5.00 ms after acceptance",
+		"12:00:00.002  a             in  recent_purchaser_7d  Order Completed  4.00 ms ads",
+		"12:00:00.006  b             in  recent_purchaser_7d  Order Completed  5.00 ms ads",
 	}
 	if diff := cmp.Diff(want, lines(b, at(8))); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
-	want = []string{"12:00:00.007  c               in  recent_purchaser_7d     event"}
+	want = []string{"12:00:00.007  c             in  recent_purchaser_7d  event            7.00 ms"}
 	if diff := cmp.Diff(want, lines(b, at(8).Add(patience))); diff != "" {
 		t.Errorf("lines after patience ended (-want +got):\n%s", diff)
 	}
-	if live, _, _ := b.progress(); live != 2 {
-		t.Errorf("live purchases seen: got %d, want 2", live)
+	if !b.liveSeen["buy"] {
+		t.Error("the live purchase was not seen")
+	}
+}
+
+func TestBoard_KeepsTogetherWhatOneEventDid(t *testing.T) {
+	b := newBoard(noon)
+	left := enters("a", 1, "buy", noon)
+	left.ID.Ordinal, left.Op, left.Cohort = 1, cohort.OpExit, "cart_abandoner_24h"
+	b.transition(enters("a", 1, "buy", noon), at(1))
+	b.transition(left, at(2))
+	other := enters("b", 2, "look", noon)
+	other.Cohort = "browse_no_cart_24h"
+	b.transition(other, at(3))
+	if got := lines(b, at(4)); len(got) != 1 || !strings.Contains(got[0], "browse_no_cart_24h") {
+		t.Errorf("got %q, want only what waits for no suppression record", got)
+	}
+	b.suppression(&avrocodec.Suppression{Op: avrocodec.OpSuppress, TransitionID: "1-1-0", SourceID: "buy", AcceptedAt: noon.UnixMilli()}, at(5))
+	if got := lines(b, at(6)); len(got) != 2 || !strings.Contains(got[0], "ads") || !strings.Contains(got[1], "cart_abandoner_24h") {
+		t.Errorf("got %q, want both lines of the purchase", got)
 	}
 }
 
 func TestBoard_TellsSilentChangesFromThoseOfThePast(t *testing.T) {
-	b := newBoard(noon, []string{"now", "never"})
+	b := newBoard(noon)
+	b.awaits([]string{"now", "never"})
 	b.transition(enters("past", 1, "", noon.Add(-time.Hour)), at(1))
 	b.transition(enters("now", 2, "", at(10)), at(13))
-	got := lines(b, at(13))
+	got := lines(b, at(13).Add(patience))
 	want := []string{
-		"12:00:00.001  past            in  recent_purchaser_7d     time passed",
-		"12:00:00.013  now             in  recent_purchaser_7d     time passed         3.00 ms after its instant",
+		"12:00:00.001  past          in  recent_purchaser_7d  time passed",
+		"12:00:00.013  now           in  recent_purchaser_7d  time passed      3.00 ms",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
-	if _, awaited, changed := b.progress(); awaited != 1 || !changed.Equal(at(13)) {
-		t.Errorf("got %d silent changes awaited and news at %s, want 1 at %s", awaited, changed, at(13))
+	if len(b.awaited) != 1 || !b.lastNews().Equal(at(13)) {
+		t.Errorf("got %d silent changes awaited and news at %s, want 1 at %s", len(b.awaited), b.lastNews(), at(13))
 	}
 }
 
 func TestWatch_TakesEveryTopicAndSummaryCounts(t *testing.T) {
-	b := newBoard(noon, nil)
+	b := newBoard(noon)
 	w := watch{board: b}
 	in, out := enters("a", 1, "x", noon), enters("a", 2, "y", noon)
 	out.Op = cohort.OpExit
@@ -99,6 +119,9 @@ func TestWatch_TakesEveryTopicAndSummaryCounts(t *testing.T) {
 		topic string
 		value []byte
 	}{
+		{schemas.EventsTopic, avrocodec.AppendEvent(nil, 1, &event.Event{Kind: event.KindTrack, Source: event.SourcePipelines})},
+		{schemas.EventsTopic, avrocodec.AppendEvent(nil, 1, &event.Event{Kind: event.KindTick, Source: event.SourceOwner})},
+		{schemas.QuarantineTopic, nil},
 		{schemas.TransitionsTopic, avrocodec.AppendTransitionWatermark(nil, 1, &cohort.Watermark{})},
 		{schemas.TransitionsTopic, avrocodec.AppendTransition(nil, 1, &in)},
 		{schemas.TransitionsTopic, avrocodec.AppendTransition(nil, 1, &out)},
@@ -118,7 +141,8 @@ func TestWatch_TakesEveryTopicAndSummaryCounts(t *testing.T) {
 		}
 	}
 	var text strings.Builder
-	if err := summary(&screen{out: &text}, b, day{}, 1500*time.Millisecond, 2); err != nil {
+	good := check{"it works", "1 of 1", true}
+	if err := summary(&screen{out: &text}, b, []check{good}, 1500*time.Millisecond); err != nil {
 		t.Error(err)
 	}
 	want := `
@@ -126,26 +150,30 @@ After 1.5 s
 cohort               entered  left  members now
 recent_purchaser_7d  1        1     1
 
-destination  outcomes by its receipts
+destination  transitions, by its receipts
 saleswings   2 delivered
-The fake SalesWings took 2 items.
 
-latency                                                     count  p50      p99      max
-accepted -> ad-suppression record readable, live purchases  0      -        -        -
-the same, while the whole day came in                       1      6.00 ms  6.00 ms  6.00 ms
-silent change seen after its instant                        0      -        -        -
+latency                                              count  p50      p99      max
+purchase accepted -> ad-suppression record readable  0      -        -        -
+the same, the whole day included                     1      6.00 ms  6.00 ms  6.00 ms
+nobody clicked: instant -> transition readable       0      -        -        -
+
+Checked against what was played
+ok   it works: 1 of 1
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
-	b.awaited["q"] = true
-	if err := summary(&screen{out: &text}, b, day{}, 0, 0); err == nil {
-		t.Error("a silent change that never came: got no error")
+	if err := summary(&screen{out: &text}, b, []check{good, {"it lasts", "no", false}}, 0); err == nil || !strings.Contains(text.String(), "FAIL it lasts: no") {
+		t.Errorf("a check that does not hold: got %v", err)
+	}
+	if b.logged != 1 || b.quarantined != 1 {
+		t.Errorf("got %d records in the log and %d in quarantine, want 1 of each: ticks are none", b.logged, b.quarantined)
 	}
 }
 
 func TestPrinter_ShowsAFewOfACrowdAndEveryLivePurchase(t *testing.T) {
-	b := newBoard(noon, nil)
+	b := newBoard(noon)
 	b.sending(call{id: "buy", event: "Order Completed"}, true)
 	for i := range 9 {
 		b.transition(enters("crowd", int64(i), "x", noon), at(i))

@@ -110,8 +110,9 @@ func (j *journey) buy(end time.Time) {
 }
 
 // newDay draws a shopping day of some hundred people that ends at now. The same
-// seed gives the same day. The first silent change falls silentIn after now.
-func newDay(seed uint64, now time.Time, people int, silentIn time.Duration) day {
+// seed gives the same day; the tag tells its people from those of another. The first
+// silent change falls silentIn after now.
+func newDay(seed uint64, now time.Time, people int, silentIn time.Duration, tag string) day {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	ago := func(least, most time.Duration) time.Time {
 		return now.Add(-least - time.Duration(rng.Int64N(int64(most-least))))
@@ -119,7 +120,7 @@ func newDay(seed uint64, now time.Time, people int, silentIn time.Duration) day 
 	d := day{people: people}
 	var carts, known []string
 	for i := range people {
-		j := journey{rng: rng, person: fmt.Sprintf("shopper-%04d", i+1)}
+		j := journey{rng: rng, person: fmt.Sprintf("shopper%s-%04d", tag, i+1)}
 		named := i < silentPeople || rng.Float64() < 0.8
 		if i < silentPeople {
 			d.silent = append(d.silent, j.person)

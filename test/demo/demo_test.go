@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,14 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
-	"github.com/cohortflow/cohortflow/services/sink/saleswingstest"
-	"github.com/cohortflow/cohortflow/test/replay/standin"
+	"github.com/cohortflow/cohortflow/test/demo/stack"
 )
 
 func TestDay_IsReproducibleAndTellsPlausibleStories(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	d := newDay(7, now, 400, time.Second)
-	if diff := cmp.Diff(d, newDay(7, now, 400, time.Second), cmp.AllowUnexported(day{}, call{}, webhook{})); diff != "" {
+	d := newDay(7, now, 400, time.Second, "")
+	if diff := cmp.Diff(d, newDay(7, now, 400, time.Second, ""), cmp.AllowUnexported(day{}, call{}, webhook{})); diff != "" {
 		t.Errorf("the same seed gave another day:\n%s", diff)
 	}
 	seen := map[string]call{}
@@ -98,10 +96,10 @@ func TestDoor_SpeaksTheRealProtocol(t *testing.T) {
 			t.Error(err)
 		}
 		if r.URL.Path == reportingPath {
-			if r.Header.Get("X-CIO-Signature") != sign(signingKey, r.Header.Get("X-CIO-Timestamp"), body) {
+			if r.Header.Get("X-CIO-Signature") != sign(ingestKey, r.Header.Get("X-CIO-Timestamp"), body) {
 				t.Error("the signature does not fit the body")
 			}
-		} else if key, _, _ := r.BasicAuth(); key != writeKey {
+		} else if key, _, _ := r.BasicAuth(); key != ingestKey {
 			t.Errorf("%s: got key %q", r.URL.Path, key)
 		}
 		if r.URL.Path == "/v1/track" {
@@ -159,31 +157,68 @@ func TestScreen_KeepsTheBarBelowTheLines(t *testing.T) {
 	}
 }
 
-func TestPerform_ShowsWhatComesOfADay(t *testing.T) {
-	pipeline, err := standin.Start(partitions)
+// The whole play, against the real pipeline; only the pace is another.
+func TestPerform_PlaysAgainstTheRealPipeline(t *testing.T) {
+	root, err := stack.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{pipeline.Broker}}, slog.New(slog.DiscardHandler))
+	binary, err := stack.Build(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := stack.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wings, wingsURL, stopWings, err := fakeSalesWings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopWings()
+	s, err := stack.Start(stack.Config{Binary: binary, DataDir: t.TempDir(), Addresses: a, Partitions: partitions, Args: flags(wingsURL)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Stop(20 * time.Second); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := s.Ready(t.Context(), a.Admin, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{a.Kafka}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
 	var out strings.Builder
-	quick := pace{day: 100 * time.Millisecond, purchaseEvery: time.Millisecond, settle: 50 * time.Millisecond, limit: 20 * time.Second, silentIn: 500 * time.Millisecond}
-	err = perform(t.Context(), options{people: 400, seed: 1}, quick, &screen{out: &out}, client, pipeline.URL, saleswingstest.New("k"), time.Now())
-	if err := errors.Join(err, pipeline.Close()); err != nil {
-		t.Errorf("%v; it printed\n%s", err, out.String())
-	}
-	for _, want := range []string{
-		"A shopping day of 400 people", "recent_purchaser_7d     Order Completed     ads record", "after its instant",
-		"more, see the table", "cart_abandoner_24h", "saleswings", "live purchases  40 ",
-	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q was not printed", want)
+	quick := pace{day: time.Second, purchaseEvery: 5 * time.Millisecond, settle: 300 * time.Millisecond, limit: time.Minute, silentIn: 2 * time.Second}
+	for _, round := range []string{"first", "second, over the topics of the first"} {
+		out.Reset()
+		after := false
+		err = perform(t.Context(), options{people: 150, seed: 1, exit: true}, quick, &screen{out: &out}, client, "http://"+a.HTTP, wings, time.Now(),
+			func(context.Context) error {
+				after = true
+				return nil
+			})
+		if err != nil || !after {
+			t.Errorf("%s round: %v; it printed\n%s", round, err, out.String())
 		}
-	}
-	if t.Failed() {
-		t.Log(out.String())
+		for _, want := range []string{
+			"A shopping day of 150 people", "recent_purchaser_7d  Order Completed", " ads\n", "time passed",
+			"more, see the table", "cart_abandoner_24h", "saleswings", "12 of 12 people",
+		} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s round: %q was not printed", round, want)
+			}
+		}
+		if strings.Contains(out.String(), "@") {
+			t.Errorf("%s round: an email was printed", round)
+		}
+		if t.Failed() {
+			t.Fatal(out.String())
+		}
 	}
 }

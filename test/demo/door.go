@@ -16,8 +16,7 @@ import (
 
 // Keys of the demo. They guard a pipeline that listens on the loopback interface only.
 const (
-	writeKey      = "demo-write-key"
-	signingKey    = "demo-signing-key"
+	ingestKey     = "demo"
 	salesWingsKey = "demo-saleswings-key"
 )
 
@@ -53,12 +52,12 @@ func (d *door) batch(ctx context.Context, calls []call) error {
 	for i, c := range calls {
 		items[i] = c.wire()
 	}
-	return d.post(ctx, "/v1/batch", map[string]any{"batch": items}, func(r *http.Request, _ []byte) { r.SetBasicAuth(writeKey, "") })
+	return d.post(ctx, "/v1/batch", map[string]any{"batch": items}, func(r *http.Request, _ []byte) { r.SetBasicAuth(ingestKey, "") })
 }
 
 // track sends one call by itself.
 func (d *door) track(ctx context.Context, c call) error {
-	return d.post(ctx, "/v1/track", c.wire(), func(r *http.Request, _ []byte) { r.SetBasicAuth(writeKey, "") })
+	return d.post(ctx, "/v1/track", c.wire(), func(r *http.Request, _ []byte) { r.SetBasicAuth(ingestKey, "") })
 }
 
 // report sends one signed reporting webhook.
@@ -78,7 +77,7 @@ func (d *door) report(ctx context.Context, w webhook, now time.Time) error {
 	return d.post(ctx, reportingPath, body, func(r *http.Request, raw []byte) {
 		stamp := strconv.FormatInt(now.Unix(), 10)
 		r.Header.Set("X-CIO-Timestamp", stamp)
-		r.Header.Set("X-CIO-Signature", sign(signingKey, stamp, raw))
+		r.Header.Set("X-CIO-Signature", sign(ingestKey, stamp, raw))
 	})
 }
 

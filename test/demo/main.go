@@ -16,8 +16,11 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/services/sink/saleswingstest"
@@ -80,10 +83,7 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 	defer stopWings()
 	s, err := stack.Start(stack.Config{
 		Binary: binary, DataDir: dataDir, Addresses: a, Partitions: partitions,
-		Args: []string{
-			"--pipelines-write-keys", writeKey, "--reporting-keys", signingKey,
-			"--saleswings-url", wingsURL, "--saleswings-key", salesWingsKey,
-		},
+		Args: flags(wingsURL),
 	})
 	if err != nil {
 		return err
@@ -92,68 +92,81 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 	if err := s.Ready(ctx, a.Admin, 30*time.Second); err != nil {
 		return err
 	}
-	scr.linef("Built and ready after %.1f s: HTTP %s, Kafka %s, schema registry %s, admin %s", time.Since(begun).Seconds(), a.HTTP, a.Kafka, a.Registry, a.Admin)
+	scr.linef("Built and ready after %.1f s.", time.Since(begun).Seconds())
+	scr.linef("HTTP %s, Kafka %s, schema registry %s, admin %s", a.HTTP, a.Kafka, a.Registry, a.Admin)
 
 	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{a.Kafka}, ClientID: "demo"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := perform(ctx, o, usualPace(), scr, client, "http://"+a.HTTP, wings, begun); err != nil {
-		return err
-	}
-	if o.exit {
-		return nil
-	}
-	tryIt(scr, a, s.LogFile())
-	select {
-	case <-ctx.Done():
-		scr.linef("\nStopping ...")
-		return nil
-	case <-s.Ended():
-		return s.Failed("ended by itself")
+	return perform(ctx, o, usualPace(), scr, client, "http://"+a.HTTP, wings, begun, func(ctx context.Context) error {
+		if o.exit {
+			return nil
+		}
+		tryIt(scr, a, s.LogFile())
+		select {
+		case <-ctx.Done():
+			scr.linef("\nStopping ...")
+			return nil
+		case <-s.Ended():
+			return s.Failed("ended by itself")
+		}
+	})
+}
+
+// flags are what the demo tells the pipeline besides where it is.
+func flags(wingsURL string) []string {
+	return []string{
+		"--ingest-key", ingestKey,
+		"--saleswings-url", wingsURL, "--saleswings-key", salesWingsKey, "--saleswings-allow-private",
 	}
 }
 
-// perform plays the day, shows what comes of it, and sums up.
-func perform(ctx context.Context, o options, p pace, scr *screen, client *kafkaio.Client, url string, wings *saleswingstest.Server, begun time.Time) error {
+// perform plays the day, shows what comes of it, and sums up; then it goes on showing
+// what comes until afterwards returns.
+func perform(ctx context.Context, o options, p pace, scr *screen, client *kafkaio.Client, url string, wings *saleswingstest.Server, begun time.Time, afterwards func(context.Context) error) error {
 	now := time.Now()
-	today := newDay(o.seed, now, o.people, p.silentIn)
-	b := newBoard(now, today.silent)
+	b := newBoard(now)
 	w, err := openWatch(ctx, client, b)
 	if err != nil {
 		return err
 	}
+	tag := ""
+	if w.earlier {
+		tag = "-" + strconv.FormatInt(now.Unix()%1_000_000, 36)
+	}
+	today := newDay(o.seed, now, o.people, p.silentIn, tag)
+	b.awaits(today.silent)
+	scr.headf("A shopping day of %d people", today.people)
+	scr.linef("%d events of the last 24 hours in batches, %d signed webhooks,", len(today.past), len(today.webhooks))
+	scr.linef("then %d purchases one by one, while %d people change cohort by doing nothing.", len(today.purchases), len(today.silent))
+	scr.linef("\"after\" is the time from acceptance (or the instant that was waited for) to the")
+	scr.linef("transition; with \"ads\", to the record that tells Meta, Google and TikTok.\n")
+	scr.linef("%s", scr.paint(bold, columns()))
+
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
-	watched := make(chan error, 1)
-	go func() { watched <- w.run(watching) }()
-	printing, stopPrinting := context.WithCancel(watching)
-	printed := make(chan struct{})
-	go func() {
-		(&printer{screen: scr, board: b}).run(printing)
-		close(printed)
-	}()
-	playing, stopPlaying := context.WithCancel(ctx)
-	played := make(chan error, 1)
-	go func() { played <- play(playing, newDoor(url), today, p, b, scr) }()
-
-	var problem error
-	select {
-	case problem = <-played:
-	case problem = <-watched: // a topic cannot be read: the play shows nothing any more
-		stopPlaying()
-		problem = errors.Join(problem, <-played)
-		watched <- nil
-	}
-	stopPlaying()
-	stopPrinting()
-	<-printed
-	stopWatching()
-	if err := errors.Join(problem, <-watched); err != nil {
-		return err
-	}
-	return summary(scr, b, today, time.Since(begun), len(wings.Tracks()))
+	g, watching := errgroup.WithContext(watching)
+	g.Go(func() error { return w.run(watching) })
+	g.Go(func() error {
+		(&printer{screen: scr, board: b}).run(watching)
+		return nil
+	})
+	g.Go(func() error {
+		defer stopWatching()
+		checks, err := play(watching, newDoor(url), today, p, b, wings, scr)
+		if err != nil {
+			return err
+		}
+		b.opened()
+		err = summary(scr, b, checks, time.Since(begun))
+		if err != nil && o.exit {
+			return err
+		}
+		return errors.Join(err, afterwards(watching))
+	})
+	return g.Wait()
 }
 
 // dataFolder gives the folder for the pipeline's state, and what removes it again if it is a temporary one.

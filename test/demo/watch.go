@@ -9,6 +9,7 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/test/replay/tail"
@@ -16,8 +17,9 @@ import (
 
 // watch reads the pipeline's topics and puts what it sees on the board.
 type watch struct {
-	board *board
-	tails map[string]*tail.Tail // by topic
+	board   *board
+	earlier bool                  // the topics held something already
+	tails   map[string]*tail.Tail // by topic
 }
 
 // openWatch fixes where reading starts: nothing that is written from here on is missed.
@@ -31,7 +33,8 @@ func openWatch(ctx context.Context, c *kafkaio.Client, b *board) (*watch, error)
 	for i := range before.Transitions {
 		b.known(&before.Transitions[i])
 	}
-	for _, topic := range []string{schemas.TransitionsTopic, schemas.SuppressionTopic("meta"), schemas.ReceiptsTopic} {
+	w.earlier = len(before.Transitions) > 0
+	for _, topic := range []string{schemas.EventsTopic, schemas.QuarantineTopic, schemas.TransitionsTopic, schemas.SuppressionTopic("meta"), schemas.ReceiptsTopic} {
 		if w.tails[topic], err = tail.Open(ctx, c, topic, partitions, tail.Newest); err != nil {
 			return nil, err
 		}
@@ -55,6 +58,16 @@ func (w *watch) take(topic string, r *kafkaio.Record, now time.Time) error {
 		return fmt.Errorf("%s, partition %d, offset %d: %w", topic, r.Partition, r.Offset, err)
 	}
 	switch topic {
+	case schemas.EventsTopic:
+		var e event.Event
+		if err := avrocodec.DecodeEventHead(r.Value, &e); err != nil {
+			return fail(err)
+		}
+		if e.Source != event.SourceOwner {
+			w.board.event(now)
+		}
+	case schemas.QuarantineTopic:
+		w.board.quarantine()
 	case schemas.TransitionsTopic:
 		var t cohort.Transition
 		var mark cohort.Watermark

@@ -153,8 +153,15 @@ func TestTrap05_WriteKeyInTheBody(t *testing.T) {
 	}
 	// A key in the header that is wrong is not mended by one in the body.
 	h := newHouse(t)
-	wrong := func(r *http.Request) { r.SetBasicAuth("wrong", "") }
-	h.send(t, http.MethodPost, "/v1/t", `{"event":"E","userId":"u_1","writeKey":"`+writeKey+`"}`, wrong).want(t, http.StatusUnauthorized)
+	for _, wrong := range []func(*http.Request){
+		func(r *http.Request) { r.SetBasicAuth("wrong", "") },
+		func(r *http.Request) { r.SetBasicAuth(writeKey, "password") },
+		header("Authorization", "nonsense"),
+		header("Authorization", "Bearer wrong"),
+	} {
+		h.send(t, http.MethodPost, "/v1/t", `{"event":"E","userId":"u_1","writeKey":"`+writeKey+`"}`, wrong).want(t, http.StatusUnauthorized)
+	}
+	h.send(t, http.MethodPost, "/v1/t", `{"event":"E","userId":"u_1"}`, header("Authorization", "Bearer "+writeKey)).success(t)
 }
 
 func TestTrap06_IDsThatAreNullEmptyOrMissing(t *testing.T) {

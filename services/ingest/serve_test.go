@@ -2,13 +2,21 @@ package ingest_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // as the Webhook destination signs
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -63,6 +71,61 @@ func TestServe_WhatIsNotUnderstoodIsInQuarantineBeforeTheAnswer(t *testing.T) {
 	}
 	if len(kept) != 1 || string(kept[0].Body) != `{"event":"E"` || kept[0].Workspace != "default" {
 		t.Errorf("got %+v", kept)
+	}
+}
+
+// What docker-compose sets up: one key, and every surface can be tried with it.
+func TestServe_IngestKeyOpensEverySurface(t *testing.T) {
+	const key = "everything"
+	s := start(t, defaults(t, "--ingest-key", key, "--track-keys", "site:other"))
+	report := []byte(`{"event_id":"r","object_type":"email","metric":"opened","timestamp":1791190870,"data":{"identifiers":{"id":"u"}}}`)
+	call := []byte(`{"type":"track","event":"E","userId":"u","messageId":"m"}`)
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	sum := func(h hash.Hash, parts ...[]byte) string {
+		for _, p := range parts {
+			h.Write(p)
+		}
+		return hex.EncodeToString(h.Sum(nil))
+	}
+	for name, c := range map[string]struct {
+		path   string
+		body   []byte
+		change func(http.Header)
+	}{
+		"pipelines": {"/v1/track", call, func(h http.Header) {
+			h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(key+":")))
+		}},
+		"track v1": {"/api/v1/customers/u/events", []byte(`{"name":"E"}`), func(h http.Header) {
+			h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("any:"+key)))
+		}},
+		"track v1, its own": {"/api/v1/customers/u/events", []byte(`{"name":"F"}`), func(h http.Header) {
+			h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("site:other")))
+		}},
+		"reporting": {"/webhooks/reporting", report, func(h http.Header) {
+			h.Set("X-CIO-Timestamp", stamp)
+			h.Set("X-CIO-Signature", sum(hmac.New(sha256.New, []byte(key)), []byte("v0:"+stamp+":"), report))
+		}},
+		"reporting, by name": {"/v1/webhooks/customerio/shop", report, func(h http.Header) {
+			h.Set("X-CIO-Timestamp", stamp)
+			h.Set("X-CIO-Signature", sum(hmac.New(sha256.New, []byte(key)), []byte("v0:"+stamp+":"), report))
+		}},
+		"destination, signed": {"/v1/webhooks/pipelines", call, func(h http.Header) { h.Set("X-Signature", sum(hmac.New(sha1.New, []byte(key)), call)) }},
+		"destination, token":  {"/v1/webhooks/pipelines", call, func(h http.Header) { h.Set("Authorization", "Bearer "+key) }},
+	} {
+		r := httptest.NewRequest(http.MethodPost, c.path, bytes.NewReader(c.body))
+		c.change(r.Header)
+		w := httptest.NewRecorder()
+		s.app.Handler().ServeHTTP(w, r)
+		if w.Code != http.StatusOK || w.Body.String() != "{}" {
+			t.Errorf("%s: got %d %s", name, w.Code, w.Body)
+		}
+	}
+	n := 0
+	for _, events := range s.events(t) {
+		n += len(events)
+	}
+	if n != 7 {
+		t.Errorf("got %d events, want 7", n)
 	}
 }
 

@@ -30,6 +30,15 @@ func seeds(f *testing.F) {
 	}
 }
 
+// empty forgets what was written: a house costs more than a request.
+func (h *house) empty() {
+	for _, l := range []*log{&h.events, &h.quarantine} {
+		l.mu.Lock()
+		l.records, l.calls = nil, 0
+		l.mu.Unlock()
+	}
+}
+
 // sound checks what holds of every request, whatever it said.
 func (h *house) sound(t *testing.T, got reply, statuses ...int) (events []event.Event, kept int) {
 	t.Helper()
@@ -63,8 +72,9 @@ func (h *house) sound(t *testing.T, got reply, statuses ...int) (events []event.
 
 func FuzzReporting(f *testing.F) {
 	seeds(f)
+	h := newHouse(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		h := newHouse(t)
+		h.empty()
 		got := h.report(t, string(body))
 		if len(body) > hardFactor*maxWebhook {
 			return
@@ -78,24 +88,25 @@ func FuzzReporting(f *testing.F) {
 
 func FuzzPipelines(f *testing.F) {
 	seeds(f)
+	h := newHouse(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, path := range []string{"/v1/batch", "/v1/track", "/v1/identify", "/v1/alias"} {
-			h := newHouse(t)
+			h.empty()
 			events, kept := h.sound(t, h.send(t, http.MethodPost, path, string(body), withKey), http.StatusOK, http.StatusRequestEntityTooLarge)
 			if path != "/v1/batch" && len(body) <= maxBody && len(events)+kept != 1 {
 				t.Fatalf("%s: got %d events and %d in quarantine, want one of them", path, len(events), kept)
 			}
-			again := newHouse(t)
-			repeat, _ := again.sound(t, again.send(t, http.MethodPost, path, string(body), withKey), http.StatusOK, http.StatusRequestEntityTooLarge)
+			h.empty()
+			repeat, _ := h.sound(t, h.send(t, http.MethodPost, path, string(body), withKey), http.StatusOK, http.StatusRequestEntityTooLarge)
 			for i := range events {
 				if len(repeat) != len(events) || repeat[i].ID != events[i].ID || repeat[i].Person != events[i].Person {
 					t.Fatalf("%s: the repeat differs: %+v, %+v", path, events, repeat)
 				}
 			}
 		}
-		h := newHouse(t)
+		h.empty()
 		h.sound(t, h.send(t, http.MethodPost, "/v1/webhooks/pipelines", string(body), header("Authorization", token)), http.StatusOK, http.StatusRequestEntityTooLarge)
-		h = newHouse(t) // nobody's
+		h.empty() // nobody's
 		if events, kept := h.sound(t, h.send(t, http.MethodPost, "/v1/b", strings.ReplaceAll(string(body), writeKey, "x")), http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge); len(events)+kept != 0 {
 			t.Fatal("something of a stranger was written")
 		}
@@ -104,6 +115,7 @@ func FuzzPipelines(f *testing.F) {
 
 func FuzzTrackV1(f *testing.F) {
 	seeds(f)
+	h := newHouse(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, c := range [][2]string{
 			{http.MethodPut, customerPath},
@@ -115,7 +127,7 @@ func FuzzTrackV1(f *testing.F) {
 			{http.MethodPost, "/push/events"},
 			{http.MethodPost, "/api/v1/segments/7/add_customers"},
 		} {
-			h := newHouse(t)
+			h.empty()
 			got := h.send(t, c[0], c[1], string(body), withTrack)
 			events, kept := h.sound(t, got, http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge)
 			if len(body) <= maxBody && len(events)+kept == 0 {
@@ -127,10 +139,11 @@ func FuzzTrackV1(f *testing.F) {
 
 func FuzzTrackV2(f *testing.F) {
 	seeds(f)
+	h := newHouse(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		h := newHouse(t)
+		h.empty()
 		h.sound(t, h.send(t, http.MethodPost, "/api/v2/entity", string(body), withTrack), http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge)
-		h = newHouse(t)
+		h.empty()
 		got := h.send(t, http.MethodPost, "/api/v2/batch", string(body), withTrack)
 		if _, kept := h.sound(t, got, http.StatusOK, http.StatusMultiStatus, http.StatusBadRequest, http.StatusRequestEntityTooLarge); got.status == http.StatusMultiStatus && kept == 0 {
 			t.Fatalf("answered 207 and kept nothing: %s", got.body)
@@ -143,11 +156,12 @@ func FuzzSignature(f *testing.F) {
 	f.Add("", "", []byte{})
 	f.Add("-1", "v0=00", []byte("{}"))
 	f.Add("99999999999999999999", strings.Repeat("f", 64), []byte("x"))
+	h := newHouse(f)
 	f.Fuzz(func(t *testing.T, stamp, signature string, body []byte) {
 		if strings.ContainsAny(stamp+signature, "\r\n") || len(body) > maxWebhook {
 			return
 		}
-		h := newHouse(t)
+		h.empty()
 		got := h.send(t, http.MethodPost, reportingPath, string(body), func(r *http.Request) {
 			r.Header["X-Cio-Timestamp"], r.Header["X-Cio-Signature"] = []string{stamp}, []string{signature}
 		})

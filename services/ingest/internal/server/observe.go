@@ -51,7 +51,7 @@ func (s *Server) observed(source string, serve func(*call)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), original{}, r)
 		pattern := r.Pattern
-		if source == "" || pattern == "" {
+		if pattern == "" {
 			pattern = "/"
 		}
 		_, path, _ := strings.Cut(pattern, "/")

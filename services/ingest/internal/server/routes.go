@@ -54,7 +54,7 @@ func (s *Server) routes() http.Handler {
 	route("POST /api/v2/entity", event.SourceTrackV2, s.entity)
 	route("POST /api/v2/batch", event.SourceTrackV2, s.entities)
 
-	nothing := s.observed("", func(c *call) {
+	nothing := s.observed("unknown", func(c *call) {
 		c.refuse(refusal{status: http.StatusNotFound, code: "not_found", message: "there is nothing at this path with this method"})
 	})
 	mux.Handle("/", nothing)

@@ -127,9 +127,9 @@ func newDay(seed uint64, now time.Time, people int, silentIn time.Duration, tag 
 		}
 		switch {
 		case i < silentPeople/2: // half an hour after the add, with us watching
-			j.cart(now.Add(-30*time.Minute+silentIn+time.Duration(i)*time.Second/2), 1)
+			j.cart(now.Add(-30*time.Minute+silentIn+time.Duration(i)*time.Second/3), 1)
 		case i < silentPeople: // a day after the only look
-			j.look(now.Add(-24*time.Hour+silentIn+time.Duration(i)*time.Second/2), 1)
+			j.look(now.Add(-24*time.Hour+silentIn+time.Duration(i)*time.Second/3), 1)
 		default:
 			switch p := rng.Float64(); {
 			case p < 0.38:

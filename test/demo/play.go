@@ -14,13 +14,13 @@ type pace struct {
 	purchaseEvery time.Duration
 	settle        time.Duration // without news before the end is judged
 	limit         time.Duration // for everything to come out after the last purchase
-	silentIn      time.Duration // from the start to the first silent change; the next ones follow every half second
+	silentIn      time.Duration // from the start to the first silent change; the next ones follow every third of a second
 }
 
 func usualPace() pace {
 	return pace{
-		day: 10 * time.Second, purchaseEvery: 150 * time.Millisecond,
-		settle: time.Second, limit: 20 * time.Second, silentIn: 12 * time.Second,
+		day: 7 * time.Second, purchaseEvery: 100 * time.Millisecond,
+		settle: time.Second, limit: 30 * time.Second, silentIn: 7500 * time.Millisecond,
 	}
 }
 

@@ -66,6 +66,7 @@ type Owner struct {
 	fetches chan kafkaio.Fetch
 	inputs  chan partition.Input
 	acked   [2]atomic.Int64
+	broken  atomic.Pointer[partition.Failed] // the first append that failed
 	wake    chan struct{}
 	done    chan struct{}
 	tasks   sync.WaitGroup
@@ -198,6 +199,9 @@ func (o *Owner) acknowledge(ctx context.Context, seen *[2]int64) {
 			seen[i] = n
 			o.step(ctx, partition.Acked{Output: partition.Output(i), Seq: n})
 		}
+	}
+	if f := o.broken.Load(); f != nil {
+		o.step(ctx, *f)
 	}
 }
 

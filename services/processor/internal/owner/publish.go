@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
@@ -12,15 +14,18 @@ import (
 
 // append hands encoded records to an output's writer, in order. The writer copies
 // them; done tells when they are acknowledged, in order too. A crash before that
-// leaves a prefix of them in the log, and the next owner finds it there.
-func (o *Owner) append(out partition.Output, seq int64, e partition.Effect, acked func()) {
+// leaves a prefix of them in the log, and the next owner finds it there. sends are the
+// spans of those that are being traced.
+func (o *Owner) append(out partition.Output, seq int64, e partition.Effect, sends []trace.Span, acked func()) {
 	w := o.writers[out]
 	w.Append(o.out.records, func(_ int64, err error) {
+		ended(sends, err)
 		if err != nil {
 			if !errors.Is(err, kafkaio.ErrClosed) {
-				o.tasks.Go(func() {
-					o.answer(partition.Failed{Effect: e, Class: max(writeFailure(err), partition.Ambiguous), Err: err})
-				})
+				// The first failure ends the tenure. It is left for the loop and not sent to it: this
+				// may come when the loop has ended, and must not wait then.
+				o.broken.CompareAndSwap(nil, &partition.Failed{Effect: e, Class: max(writeFailure(err), partition.Ambiguous), Err: err})
+				o.poke()
 			}
 			return
 		}
@@ -44,11 +49,15 @@ func (o *Owner) publish(ctx context.Context, e partition.Publish) {
 	}
 	o.out.ends = ends
 	from := 0
+	var sends []trace.Span
 	for i := range e.Items {
 		t := &e.Items[i]
+		headers, send := o.spans.process(ctx, o, t)
+		if send != nil {
+			sends = append(sends, send)
+		}
 		o.out.records = append(o.out.records, kafkaio.OutRecord{
-			Partition: o.partition, Timestamp: at, Key: []byte(t.Person),
-			Value: o.out.bytes[from:ends[i]], Headers: o.spans.process(ctx, o, t),
+			Partition: o.partition, Timestamp: at, Key: []byte(t.Person), Value: o.out.bytes[from:ends[i]], Headers: headers,
 		})
 		from = ends[i]
 	}
@@ -57,7 +66,7 @@ func (o *Owner) publish(ctx context.Context, e partition.Publish) {
 		acked = o.deps.Meters.latency(e.Items)
 	}
 	o.deps.Meters.published(ctx, e.Items)
-	o.append(partition.Transitions, e.Seq, partition.Publish{}, acked)
+	o.append(partition.Transitions, e.Seq, partition.Publish{}, sends, acked)
 }
 
 func (o *Owner) publishProfiles(e partition.PublishProfiles) {
@@ -75,12 +84,12 @@ func (o *Owner) publishProfiles(e partition.PublishProfiles) {
 		})
 		from = ends[i]
 	}
-	o.append(partition.Profiles, e.Seq, partition.PublishProfiles{}, nil)
+	o.append(partition.Profiles, e.Seq, partition.PublishProfiles{}, nil, nil)
 }
 
 func (o *Owner) publishWatermark(e partition.PublishWatermark) {
 	o.out.records = append(o.out.records, o.watermark(e.Output, &e.Record))
-	o.append(e.Output, e.Seq, partition.PublishWatermark{}, nil)
+	o.append(e.Output, e.Seq, partition.PublishWatermark{}, nil, nil)
 }
 
 func (o *Owner) watermark(out partition.Output, w *cohort.Watermark) kafkaio.OutRecord {

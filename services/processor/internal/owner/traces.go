@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -35,27 +36,47 @@ func (s *traces) forget(position int64) {
 	}
 }
 
-// process makes the span of deciding t and returns the headers that carry it on. The
-// parent is the span that wrote the record, so that the whole way is one trace; the
-// link says the same to tools that expect links from consumers.
-func (s *traces) process(ctx context.Context, o *Owner, t *cohort.Transition) []kafkaio.Header {
+// process makes the spans of deciding t and of sending it, and returns the headers that
+// carry them on, with the second span, which the caller ends once the record is
+// acknowledged or lost; nil when t is not being recorded. The parent of the first is the
+// span that wrote the record, so that the whole way is one trace; the link says the same
+// to tools that expect links from consumers.
+func (s *traces) process(ctx context.Context, o *Owner, t *cohort.Transition) ([]kafkaio.Header, trace.Span) {
 	headers, ok := s.byOffset[t.ID.Offset]
 	if !ok || t.SourceID == "" {
-		return nil
+		return nil, nil
 	}
-	attributes := append(
-		telemetry.Kafka("process", telemetry.OperationProcess(), o.cfg.Topics.Events),
-		telemetry.MessagingPartition.String(partitionName(o.partition)),
-		telemetry.MessagingOffset.Int64(t.ID.Offset),
-		telemetry.Cohort.String(t.Cohort),
-		telemetry.Direction.String(direction(t.Op)),
-	)
-	ctx, span := otel.Tracer(telemetry.Scope).Start(
+	tracer := otel.Tracer(telemetry.Scope)
+	ctx, process := tracer.Start(
 		telemetry.Extract(ctx, headers), "process "+o.cfg.Topics.Events,
 		trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithLinks(trace.Link{SpanContext: telemetry.SpanContext(headers)}),
-		trace.WithAttributes(attributes...),
+		trace.WithAttributes(append(
+			telemetry.Kafka("process", telemetry.OperationProcess(), o.cfg.Topics.Events),
+			telemetry.MessagingPartition.String(partitionName(o.partition)),
+			telemetry.MessagingOffset.Int64(t.ID.Offset),
+			telemetry.Cohort.String(t.Cohort),
+			telemetry.Direction.String(direction(t.Op)),
+		)...),
 	)
-	defer span.End()
-	return telemetry.Inject[kafkaio.Header](ctx, nil)
+	defer process.End()
+	ctx, send := tracer.Start( //nolint:spancheck // the caller ends it
+		ctx, "send "+o.cfg.Topics.Transitions,
+		trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(append(
+			telemetry.Kafka("send", telemetry.OperationSend(), o.cfg.Topics.Transitions),
+			telemetry.MessagingPartition.String(partitionName(o.partition)),
+		)...),
+	)
+	return telemetry.Inject[kafkaio.Header](ctx, nil), send //nolint:spancheck // the caller ends it
+}
+
+// ended closes the spans of records that are acknowledged, or failed with err.
+func ended(sends []trace.Span, err error) {
+	for _, span := range sends {
+		if err != nil {
+			span.SetStatus(codes.Error, "not acknowledged")
+		}
+		span.End()
+	}
 }

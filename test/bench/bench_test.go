@@ -20,7 +20,6 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/test/bench/latency"
-	"github.com/cohortflow/cohortflow/test/replay/standin"
 )
 
 func TestParse_TakesListsAndRefusesNonsense(t *testing.T) {
@@ -31,7 +30,7 @@ func TestParse_TakesListsAndRefusesNonsense(t *testing.T) {
 	if diff := cmp.Diff([]any{[]string{"silent", "ingest"}, []int{10, 20}, []string{"a:1", "b:2"}}, []any{o.runs, o.rates, o.target.Brokers}); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
 	}
-	for _, args := range [][]string{{"--run", "speed"}, {"--rates", "fast"}, {"--rates", "0"}, {"--batch", "0"}, {"--duration", "1ms"}, {"now"}} {
+	for _, args := range [][]string{{"--run", "speed"}, {"--on", "paper"}, {"--rates", "fast"}, {"--rates", "0"}, {"--batch", "0"}, {"--duration", "1ms"}, {"now"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%q: got no error", args)
 		}
@@ -195,13 +194,16 @@ func TestMeasureIngest_CountsAnswersAfterTheWarmup(t *testing.T) {
 func TestResult_PrintsTablesAndWritesJSON(t *testing.T) {
 	r := result{
 		Machine: machineInfo{Cores: 2, CPU: "c", Load1: "0.10", Go: "go"},
-		Latency: []latencyResult{{PerSecond: 1000, Batch: 10, Sent: 5, ToRecord: quantiles{P50: 4.25, P99: 21}}},
-		Silent:  &silentResult{People: 3, Released: 2},
-		Ingest:  []ingestResult{{PerRequest: 1, Connections: 8, Requests: 10, Events: 10, CPU: cpuUse{Pipeline: 0.5}}},
+		Sides: []side{{
+			On:      "real",
+			Latency: []latencyResult{{PerSecond: 1000, Batch: 10, Sent: 5, ToRecord: quantiles{P50: 4.25, P99: 21}, CPU: cpuUse{Pipeline: 0.5, Stores: 0.25, Bench: 0.125, Machine: 1.5}}},
+			Silent:  &silentResult{People: 3, Released: 2},
+			Ingest:  []ingestResult{{PerRequest: 1, Connections: 8, Requests: 10, Events: 10, CPU: cpuUse{Pipeline: 0.5}}},
+		}},
 	}
 	var text strings.Builder
 	r.print(&text)
-	for _, want := range []string{"1000/s by 10, 5 purchases", "4.25", "21.00", "exit, 3 people", "1 a request, 8 connections", "20"} {
+	for _, want := range []string{"real, 1000/s by 10, 5 purchases", "4.25", "21.00", "0.62", "real, exit, 3 people", "real, 1 a request, 8 connections", "20"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}
@@ -227,53 +229,58 @@ func TestCPU_SeesWorkOfThisProcess(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("no /proc on this system")
 	}
-	m := startCPU(os.Getpid())
+	m := startCPU(target{PID: os.Getpid(), Stores: []int{os.Getpid()}})
 	x := 0
 	for begun := time.Now(); time.Since(begun) < 100*time.Millisecond; {
 		x++
 	}
 	use := m.stop()
-	if x == 0 || use.Bench <= 0.05 || use.Pipeline <= 0.05 || use.Machine <= 0.05 {
+	if x == 0 || use.Bench <= 0.05 || use.Pipeline <= 0.05 || use.Stores != use.Pipeline || use.Machine <= 0.05 {
 		t.Errorf("got %+v after being busy all the time", use)
 	}
 }
 
-// toy starts a stand-in pipeline and returns options that measure it for a second.
-func toy(t *testing.T) (options, *kafkaio.Client) {
+// own starts a real pipeline on its embedded parts and returns options that measure it for a second.
+func own(t *testing.T) (options, *kafkaio.Client) {
 	t.Helper()
-	pipeline, err := standin.Start(3)
+	o := options{
+		batch: 5, warmup: 200 * time.Millisecond, duration: time.Second, people: 60,
+		target: target{Key: "k", Partitions: 3},
+	}
+	end, err := ownStack(t.Context(), sideEmbedded, &o.target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := pipeline.Close(); err != nil {
+		if err := end(); err != nil {
 			t.Error(err)
 		}
 	})
-	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{pipeline.Broker}}, slog.New(slog.DiscardHandler))
+	client, err := kafkaio.Open(kafkaio.Config{Brokers: o.target.Brokers}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return options{
-		batch: 5, warmup: 200 * time.Millisecond, duration: time.Second, people: 60,
-		target: target{URL: pipeline.URL, Key: "k", Partitions: 3, Brokers: []string{pipeline.Broker}},
-	}, client
+	return o, client
 }
 
 func TestMeasureLatency_FindsTheRecordOfEveryPurchase(t *testing.T) {
-	o, client := toy(t)
+	o, client := own(t)
+	o.duration, o.profile = 3*time.Second, t.TempDir()
 	r, err := measureLatency(t.Context(), o, client, 200)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Sent != 200 || r.Missing != 0 || r.ToRecord.Count != 200 || r.ToRecord.P50 <= 0 || r.ToRecord.P50 > 1000 || r.ToAnswer.Count != 40 {
-		t.Errorf("got %+v, want 200 purchases, each with its record", r)
+	if r.Sent != 600 || r.Missing != 0 || r.ToRecord.Count != 600 || r.ToRecord.P50 <= 0 || r.ToRecord.P50 > 1000 || r.ToAnswer.Count != 120 {
+		t.Errorf("got %+v, want 600 purchases, each with its record", r)
+	}
+	if profiles, err := filepath.Glob(filepath.Join(o.profile, "*.pprof")); err != nil || len(profiles) != 1 {
+		t.Errorf("got the profiles %q, %v, want one", profiles, err)
 	}
 }
 
 func TestMeasureSilent_FindsEveryExitAndRelease(t *testing.T) {
-	o, client := toy(t)
+	o, client := own(t)
 	r, err := measureSilent(t.Context(), o, client)
 	if err != nil {
 		t.Fatal(err)

@@ -37,18 +37,31 @@ func machine() machineInfo {
 // cpuUse is CPU time per second of wall time: 1 is one core kept busy.
 type cpuUse struct {
 	Pipeline float64 `json:"pipeline_cores"`  // the process under test; 0 = not known
+	Stores   float64 `json:"stores_cores"`    // Kafka and Redis where they are processes of their own
 	Bench    float64 `json:"generator_cores"` // this process
 	Machine  float64 `json:"machine_cores"`   // everything, the two above included; 0 = not known
 }
 
+// Others is what the machine did besides: 0 on a quiet one.
+func (u cpuUse) Others() float64 { return max(0, u.Machine-u.Pipeline-u.Stores-u.Bench) }
+
 type cpuMeter struct {
-	pid                     int
-	begun                   time.Time
-	pipeline, bench, whole0 time.Duration
+	target                           target
+	begun                            time.Time
+	pipeline, stores, bench, machine time.Duration
 }
 
-func startCPU(pid int) *cpuMeter {
-	return &cpuMeter{pid: pid, begun: time.Now(), pipeline: processCPU(pid), bench: ownCPU(), whole0: machineCPU()}
+func startCPU(t target) *cpuMeter {
+	m := &cpuMeter{target: t, begun: time.Now()}
+	m.pipeline, m.stores, m.bench, m.machine = m.now()
+	return m
+}
+
+func (m *cpuMeter) now() (pipeline, stores, bench, machine time.Duration) {
+	for _, pid := range m.target.Stores {
+		stores += processCPU(pid)
+	}
+	return processCPU(m.target.PID), stores, ownCPU(), machineCPU()
 }
 
 func (m *cpuMeter) stop() cpuUse {
@@ -56,10 +69,12 @@ func (m *cpuMeter) stop() cpuUse {
 		return cpuUse{}
 	}
 	wall := time.Since(m.begun).Seconds()
+	pipeline, stores, bench, machine := m.now()
 	return cpuUse{
-		Pipeline: (processCPU(m.pid) - m.pipeline).Seconds() / wall,
-		Bench:    (ownCPU() - m.bench).Seconds() / wall,
-		Machine:  (machineCPU() - m.whole0).Seconds() / wall,
+		Pipeline: (pipeline - m.pipeline).Seconds() / wall,
+		Stores:   (stores - m.stores).Seconds() / wall,
+		Bench:    (bench - m.bench).Seconds() / wall,
+		Machine:  (machine - m.machine).Seconds() / wall,
 	}
 }
 

@@ -2,10 +2,11 @@
 // from a purchase's intended time to the record that an ad platform reads, from the
 // end of a window to the exit that nobody clicked for, and what the front door takes.
 //
-// Without --url it builds and starts a standalone of its own, with everything on
-// this machine; the load generator's share of the machine is told in the result.
+// Without --url it builds and starts a standalone of its own, with everything on this
+// machine, once on its embedded parts and once on Apache Kafka and Redis; what others
+// took of the machine meanwhile is told in the result.
 //
-//	go run ./test/bench [--run latency,silent,ingest] [--rates 1000,5000] [--duration 20s] [--json FILE]
+//	go run ./test/bench [--on embedded,real] [--run latency,silent,ingest] [--rates 1000,5000] [--duration 15s] [--json FILE]
 package main
 
 import (
@@ -23,10 +24,10 @@ import (
 	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
-	"github.com/cohortflow/cohortflow/test/demo/stack"
 )
 
 type options struct {
+	sides    []string
 	runs     []string
 	rates    []int
 	batch    int
@@ -34,6 +35,7 @@ type options struct {
 	warmup   time.Duration
 	people   int
 	jsonFile string
+	profile  string
 	target   target
 }
 
@@ -43,7 +45,9 @@ type target struct {
 	Key        string
 	Brokers    []string
 	Partitions int
-	PID        int // of the process whose CPU is told; 0 = not known
+	Admin      string // base URL of its admin port, for profiles; empty = not known
+	PID        int    // of the process whose CPU is told; 0 = not known
+	Stores     []int  // process ids of Kafka and Redis, where they are processes of their own
 }
 
 func main() {
@@ -62,12 +66,16 @@ func main() {
 	}
 }
 
-var allRuns = []string{"latency", "silent", "ingest"}
+var (
+	allRuns  = []string{"latency", "silent", "ingest"}
+	allSides = []string{sideEmbedded, sideReal}
+)
 
 func parse(args []string) (options, error) {
 	var o options
-	var runs, rates, brokers string
+	var sides, runs, rates, brokers string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.StringVar(&sides, "on", strings.Join(allSides, ","), "what the pipeline stands on: its embedded parts, or Apache Kafka and Redis started for it")
 	f.StringVar(&runs, "run", strings.Join(allRuns, ","), "what to measure")
 	f.StringVar(&rates, "rates", "1000,5000", "purchases per second of the latency runs")
 	f.IntVar(&o.batch, "batch", 10, "events in one request of the latency runs; all of them are due when the request is")
@@ -75,6 +83,7 @@ func parse(args []string) (options, error) {
 	f.DurationVar(&o.warmup, "warmup", 3*time.Second, "time before it in which nothing is counted")
 	f.IntVar(&o.people, "silent-people", 2000, "people whose window ends in the silent run")
 	f.StringVar(&o.jsonFile, "json", "", "write the result there as JSON")
+	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the pipeline during each latency run into this folder")
 	f.StringVar(&o.target.URL, "url", "", "base URL of a running ingest; empty = start a standalone")
 	f.StringVar(&o.target.Key, "key", "bench-key", "write key")
 	f.StringVar(&brokers, "brokers", "127.0.0.1:9092", "Kafka of the running pipeline")
@@ -84,12 +93,13 @@ func parse(args []string) (options, error) {
 		return o, err
 	}
 	o.target.Brokers = strings.Split(brokers, ",")
-	o.runs = strings.Split(runs, ",")
-	var errs []error
-	for _, r := range o.runs {
-		if !slices.Contains(allRuns, r) {
-			errs = append(errs, fmt.Errorf("--run: %q is none of %s", r, strings.Join(allRuns, ", ")))
-		}
+	o.runs, o.sides = strings.Split(runs, ","), strings.Split(sides, ",")
+	if o.target.URL != "" {
+		o.sides = []string{o.target.URL}
+	}
+	errs := []error{among("run", o.runs, allRuns)}
+	if o.target.URL == "" {
+		errs = append(errs, among("on", o.sides, allSides))
 	}
 	for text := range strings.SplitSeq(rates, ",") {
 		n, err := strconv.Atoi(text)
@@ -111,9 +121,36 @@ func parse(args []string) (options, error) {
 	return o, errors.Join(errs...)
 }
 
-func run(ctx context.Context, o options) (err error) {
+// among says which of the given words are not known.
+func among(flag string, given, known []string) error {
+	var errs []error
+	for _, g := range given {
+		if !slices.Contains(known, g) {
+			errs = append(errs, fmt.Errorf("--%s: %q is none of %s", flag, g, strings.Join(known, ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func run(ctx context.Context, o options) error {
+	r := result{Machine: machine(), Started: time.Now().UTC()}
+	for _, on := range o.sides {
+		s := side{On: on}
+		if err := measureSide(ctx, o, &s); err != nil {
+			return fmt.Errorf("on %s: %w", on, err)
+		}
+		r.Sides = append(r.Sides, s)
+	}
+	r.print(os.Stdout)
+	if o.jsonFile != "" {
+		return r.write(o.jsonFile)
+	}
+	return nil
+}
+
+func measureSide(ctx context.Context, o options, r *side) (err error) {
 	if o.target.URL == "" {
-		end, err := ownStack(ctx, &o.target)
+		end, err := ownStack(ctx, r.On, &o.target)
 		if err != nil {
 			return err
 		}
@@ -127,24 +164,19 @@ func run(ctx context.Context, o options) (err error) {
 	if err := client.Ping(ctx); err != nil {
 		return fmt.Errorf("reach Kafka at %s: %w", strings.Join(o.target.Brokers, ","), err)
 	}
-	r := result{Machine: machine(), Started: time.Now().UTC()}
 	for _, what := range o.runs {
-		if err := measure(ctx, o, client, what, &r); err != nil {
+		if err := measure(ctx, o, client, what, r); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-	}
-	r.print(os.Stdout)
-	if o.jsonFile != "" {
-		return r.write(o.jsonFile)
 	}
 	return nil
 }
 
-func measure(ctx context.Context, o options, client *kafkaio.Client, what string, r *result) error {
+func measure(ctx context.Context, o options, client *kafkaio.Client, what string, r *side) error {
 	switch what {
 	case "latency":
 		for _, rate := range o.rates {
-			fmt.Fprintf(os.Stderr, "latency at %d purchases per second ...\n", rate)
+			fmt.Fprintf(os.Stderr, "%s: latency at %d purchases per second ...\n", r.On, rate)
 			l, err := measureLatency(ctx, o, client, rate)
 			if err != nil {
 				return err
@@ -152,15 +184,15 @@ func measure(ctx context.Context, o options, client *kafkaio.Client, what string
 			r.Latency = append(r.Latency, l)
 		}
 	case "silent":
-		fmt.Fprintln(os.Stderr, "silent exits ...")
+		fmt.Fprintf(os.Stderr, "%s: silent exits ...\n", r.On)
 		s, err := measureSilent(ctx, o, client)
 		if err != nil {
 			return err
 		}
 		r.Silent = &s
 	case "ingest":
-		for _, size := range []int{1, 100, 500} {
-			fmt.Fprintf(os.Stderr, "ingest, %d events a request ...\n", size)
+		for _, size := range []int{1, 10, 100, 500} {
+			fmt.Fprintf(os.Stderr, "%s: ingest, %d events a request ...\n", r.On, size)
 			i, err := measureIngest(ctx, o, size)
 			if err != nil {
 				return err
@@ -169,37 +201,4 @@ func measure(ctx context.Context, o options, client *kafkaio.Client, what string
 		}
 	}
 	return nil
-}
-
-// ownStack builds and starts a standalone on free ports, with its state in a temporary folder.
-func ownStack(ctx context.Context, t *target) (end func() error, err error) {
-	root, err := stack.Root()
-	if err != nil {
-		return nil, err
-	}
-	binary, err := stack.Build(ctx, root)
-	if err != nil {
-		return nil, err
-	}
-	a, err := stack.Free()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "cohortflow-bench-")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder for the state: %w", err)
-	}
-	s, err := stack.Start(stack.Config{
-		Binary: binary, DataDir: dir, Addresses: a, Partitions: t.Partitions,
-		Args: []string{"--pipelines-write-keys", t.Key},
-	})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	end = func() error { return errors.Join(s.Stop(20*time.Second), os.RemoveAll(dir)) }
-	if err := s.Ready(ctx, a.Admin, 30*time.Second); err != nil {
-		return nil, errors.Join(err, end())
-	}
-	t.URL, t.Brokers, t.PID = "http://"+a.HTTP, []string{a.Kafka}, s.PID()
-	return end, nil
 }

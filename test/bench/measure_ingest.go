@@ -60,7 +60,7 @@ func measureIngest(ctx context.Context, o options, size int) (ingestResult, erro
 	var meter *cpuMeter
 	select {
 	case <-time.After(time.Until(counting)):
-		meter = startCPU(o.target.PID)
+		meter = startCPU(o.target)
 	case <-ctx.Done():
 	}
 	if err := g.Wait(); err != nil {

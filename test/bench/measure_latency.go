@@ -68,9 +68,17 @@ func measureLatency(ctx context.Context, o options, client *kafkaio.Client, rate
 
 	p := newPoster(o.target, 32)
 	answered := make([]time.Time, requests)
-	meter := startCPU(o.target.PID)
+	meter := startCPU(o.target)
 	start := time.Now().Add(50 * time.Millisecond)
 	intended := func(i int) time.Time { return start.Add(time.Duration(i) * every) }
+	profiled := make(chan error, 1)
+	if o.profile == "" {
+		profiled <- nil
+	} else {
+		go func() {
+			profiled <- o.target.profile(watching, o.profile, fmt.Sprintf("latency-%d-%d", o.target.PID, rate), o.warmup+o.duration-2*time.Second)
+		}()
+	}
 	late, err := openLoop(watching, start, every, requests, 32, func(ctx context.Context, i int) error {
 		messages := make([]message, o.batch)
 		now := time.Now()
@@ -83,6 +91,9 @@ func measureLatency(ctx context.Context, o options, client *kafkaio.Client, rate
 		return err
 	})
 	r.CPU = meter.stop()
+	if err == nil {
+		err = <-profiled
+	}
 	if err == nil {
 		select {
 		case <-seen.all:

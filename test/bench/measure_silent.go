@@ -97,7 +97,7 @@ func measureSilent(ctx context.Context, o options, client *kafkaio.Client) (sile
 		})
 	})
 
-	meter := startCPU(o.target.PID)
+	meter := startCPU(o.target)
 	err = buyLongAgo(watching, o.target, run, deadlines)
 	if err == nil {
 		limit := time.NewTimer(time.Until(deadlines[len(deadlines)-1]) + grace)

@@ -13,8 +13,14 @@ import (
 
 // result is everything that one run of the bench found out.
 type result struct {
-	Started time.Time       `json:"started"`
-	Machine machineInfo     `json:"machine"`
+	Started time.Time   `json:"started"`
+	Machine machineInfo `json:"machine"`
+	Sides   []side      `json:"sides"`
+}
+
+// side is what was found on one kind of parts.
+type side struct {
+	On      string          `json:"on"`
 	Latency []latencyResult `json:"latency,omitempty"`
 	Silent  *silentResult   `json:"silent,omitempty"`
 	Ingest  []ingestResult  `json:"ingest,omitempty"`
@@ -49,37 +55,40 @@ func (r *result) write(path string) error {
 
 // print writes the result as tables for people.
 func (r *result) print(out io.Writer) {
-	_, _ = fmt.Fprintf(out, "%d cores, %s, load before %s, %s\n", r.Machine.Cores, r.Machine.CPU, r.Machine.Load1, r.Machine.Go)
-	if len(r.Latency) > 0 {
-		rows := [][]any{{"purchase, intended -> ad record", "p50 ms", "p90", "p99", "p99.9", "max", "missing", "answer p50", "answer p99", "clock p99", "pipeline CPU", "bench CPU", "machine CPU"}}
-		for _, l := range r.Latency {
-			rows = append(rows, l.ToRecord.row(fmt.Sprintf("%d/s by %d, %d purchases", l.PerSecond, l.Batch, l.Sent), l.Missing,
-				l.ToAnswer.P50, l.ToAnswer.P99, l.ClockLate.P99, l.CPU.Pipeline, l.CPU.Bench, l.CPU.Machine))
+	_, _ = fmt.Fprintf(out, "%d cores, %s, load before %s, %s; CPU columns are cores kept busy\n", r.Machine.Cores, r.Machine.CPU, r.Machine.Load1, r.Machine.Go)
+	cpu := []any{"pipeline CPU", "Kafka+Redis", "bench", "others"}
+	latencies := [][]any{append([]any{"purchase, intended -> ad record readable", "p50 ms", "p90", "p99", "p99.9", "max", "missing", "answer p50", "p99", "clock p99"}, cpu...)}
+	silent := [][]any{append([]any{"nobody clicks, deadline -> readable", "p50 ms", "p90", "p99", "p99.9", "max", "missing", "early"}, cpu...)}
+	door := [][]any{append([]any{"front door, closed loop", "requests/s", "events/s", "p50 ms", "p99", "events/s per pipeline core"}, cpu...)}
+	for i := range r.Sides {
+		s := &r.Sides[i]
+		for _, l := range s.Latency {
+			latencies = append(latencies, append(l.ToRecord.row(fmt.Sprintf("%s, %d/s by %d, %d purchases", s.On, l.PerSecond, l.Batch, l.Sent), l.Missing,
+				l.ToAnswer.P50, l.ToAnswer.P99, l.ClockLate.P99), l.CPU.cells()...))
 		}
-		table(out, rows)
-	}
-	if s := r.Silent; s != nil {
-		table(out, [][]any{
-			{"nobody clicks, deadline -> readable", "p50 ms", "p90", "p99", "p99.9", "max", "missing", "early", "pipeline CPU"},
-			s.Exit.row(fmt.Sprintf("exit, %d people", s.People), s.Missing, s.Early, s.CPU.Pipeline),
-			s.Release.row("release at the ad platform", s.People-s.Released),
-		})
-	}
-	if len(r.Ingest) > 0 {
-		rows := [][]any{{"front door, closed loop", "requests/s", "events/s", "p50 ms", "p99", "pipeline CPU", "bench CPU", "events/s per pipeline core"}}
-		for _, i := range r.Ingest {
+		if q := s.Silent; q != nil {
+			silent = append(silent, append(q.Exit.row(fmt.Sprintf("%s, exit, %d people", s.On, q.People), q.Missing, q.Early), q.CPU.cells()...),
+				q.Release.row(s.On+", release at the ad platform", q.People-q.Released))
+		}
+		for _, g := range s.Ingest {
 			perCore := 0
-			if i.CPU.Pipeline > 0 {
-				perCore = int(i.Events / i.CPU.Pipeline)
+			if g.CPU.Pipeline > 0 {
+				perCore = int(g.Events / g.CPU.Pipeline)
 			}
-			rows = append(rows, []any{
-				fmt.Sprintf("%d a request, %d connections", i.PerRequest, i.Connections), int(i.Requests), int(i.Events),
-				i.Answer.P50, i.Answer.P99, i.CPU.Pipeline, i.CPU.Bench, perCore,
-			})
+			door = append(door, append([]any{
+				fmt.Sprintf("%s, %d a request, %d connections", s.On, g.PerRequest, g.Connections), int(g.Requests), int(g.Events),
+				g.Answer.P50, g.Answer.P99, perCore,
+			}, g.CPU.cells()...))
 		}
-		table(out, rows)
+	}
+	for _, rows := range [][][]any{latencies, silent, door} {
+		if len(rows) > 1 {
+			table(out, rows)
+		}
 	}
 }
+
+func (u cpuUse) cells() []any { return []any{u.Pipeline, u.Stores, u.Bench, u.Others()} }
 
 // row puts the quantiles between a name and further cells.
 func (q quantiles) row(name string, further ...any) []any {

@@ -17,6 +17,7 @@ type Checkpoint struct {
 	Tenure      int64  // number of the tenure that wrote it
 	CatalogueAt int64  // input offset of the catalogue record in force; -1 = the first one in the log is still ahead
 	Catalogue   string // revision of that catalogue
+	Furthest    int64  // latest deadline bucket that was ever armed
 	Seq         int64  // commits since the rebuild; two checkpoints are never equal bytes
 }
 
@@ -34,6 +35,7 @@ func (c Checkpoint) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(c.AnchorSum))
 	dst = binary.AppendVarint(dst, c.Tenure)
 	dst = binary.AppendVarint(dst, c.CatalogueAt)
+	dst = binary.AppendVarint(dst, c.Furthest)
 	dst = binary.AppendVarint(dst, c.Seq)
 	dst = binary.AppendUvarint(dst, uint64(len(c.Catalogue)))
 	return append(dst, c.Catalogue...)
@@ -73,6 +75,7 @@ func DecodeCheckpoint(b []byte) (c Checkpoint, err error) {
 	c.AnchorSum = uint32(sum)
 	c.Tenure = signed("tenure")
 	c.CatalogueAt = signed("catalogue offset")
+	c.Furthest = signed("furthest deadline")
 	c.Seq = signed("commit number")
 	n := unsigned("catalogue length")
 	if err != nil {

@@ -47,6 +47,7 @@ func (m *Machine) maybeFreeze() {
 	next := m.checkpoint
 	next.Offset, next.Ordinal, next.LogTime = m.offset, m.ordinal, m.logTime
 	next.Tenure, next.CatalogueAt, next.Catalogue = m.tenure, m.catalogueAt, m.program.Revision()
+	next.Furthest = m.furthest
 	next.Seq++
 	if m.taken {
 		next.AnchorID, next.AnchorSum = Anchor(m.last.Event.ID, m.last.Key, m.last.Value)

@@ -111,11 +111,12 @@ type Machine struct {
 	dirty       []*resident
 	timers      timers
 	loadedUntil int64   // deadlines before it are in timers
+	furthest    int64   // latest bucket that a deadline was ever armed in
 	arms        []timer // armed since the last freeze
 	stored      map[int64]struct{}
 	waiting     Effect   // load outstanding
 	passing     [][]byte // checkpoints that were the last since it was asked for
-	retry       Effect   // effect that surely had no effect, to be asked for again
+	retries     []Effect // that surely had no effect, to be asked for again
 	retryAt     int64
 
 	// outputs
@@ -216,7 +217,7 @@ func (m *Machine) Running() bool { return m.phase == running }
 
 // Ready says whether Continue would find something to do at once.
 func (m *Machine) Ready() bool {
-	return m.phase == running && m.waiting == nil && m.retry == nil && !m.stopping && m.queued() && !m.full()
+	return m.phase == running && m.waiting == nil && !m.stopping && m.queued() && !m.full()
 }
 
 // Backlog is the number of records queued; the executor stops fetching above its bound.
@@ -244,11 +245,11 @@ func (m *Machine) Lag() int64 { return max(0, m.end-m.offset) }
 // NextWake is the wall time at which Wake should be given next.
 func (m *Machine) NextWake() int64 {
 	at := int64(math.MaxInt64)
+	if len(m.retries) > 0 {
+		at = min(at, m.retryAt)
+	}
 	if m.phase != running {
 		return at
-	}
-	if m.retry != nil {
-		at = min(at, m.retryAt)
 	}
 	if m.outdated() {
 		at = m.now

@@ -105,7 +105,7 @@ func (m *Machine) anchorRead(in AnchorRead) {
 			"the log was truncated and has grown again, or the topic was created again", c.Offset-1, m.cfg.Partition)
 		return
 	}
-	m.offset, m.ordinal, m.logTime = c.Offset, c.Ordinal, c.LogTime
+	m.offset, m.ordinal, m.logTime, m.furthest = c.Offset, c.Ordinal, c.LogTime, c.Furthest
 	m.next, m.end, m.lastOffset = c.Offset, in.End, c.Offset-1
 	m.phase = cataloguing
 	if c.CatalogueAt >= 0 {

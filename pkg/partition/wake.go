@@ -13,9 +13,7 @@ const (
 
 // wake does what is due by the owner's clock: nothing of it decides about a person.
 func (m *Machine) wake() {
-	if m.phase == cataloguing && m.retry != nil || m.phase == running {
-		m.again()
-	}
+	m.again()
 	if m.phase != running {
 		return
 	}
@@ -43,8 +41,9 @@ func (m *Machine) tickIfDue() {
 	}
 	due := len(m.timers) > 0 && m.timers[0].at < m.now
 	if m.now+loadAhead > m.loadedUntil && m.loadedUntil > m.logTime {
-		m.loadBuckets(m.now + loadAhead)
-		return
+		if m.extend(m.now + loadAhead) {
+			return
+		}
 	}
 	if due && m.now > m.logTime {
 		m.tick, m.tickSent = m.now, m.now
@@ -73,14 +72,22 @@ func (m *Machine) mark() {
 	}
 }
 
-// again repeats an effect that surely had no effect.
+// again repeats effects that surely had no effect.
 func (m *Machine) again() {
-	if m.retry == nil || m.now < m.retryAt {
+	if m.now < m.retryAt {
 		return
 	}
-	e := m.retry
-	m.retry = nil
-	m.do(e)
+	for _, e := range m.retries {
+		m.do(e)
+	}
+	clear(m.retries)
+	m.retries = m.retries[:0]
+}
+
+// later has e asked for again, after a pause: at most one load, one commit and one
+// catalogue are ever under way, so the list is short.
+func (m *Machine) later(e Effect) {
+	m.retries, m.retryAt = append(m.retries, e), m.now+retryEvery
 }
 
 // failed judges an effect that did not work. Only what surely had no effect is asked
@@ -97,12 +104,12 @@ func (m *Machine) failed(in Failed) {
 	case AppendCatalogue:
 		m.appending = false
 		if m.phase == cataloguing {
-			m.retry, m.retryAt = in.Effect, m.now+retryEvery
+			m.later(in.Effect)
 		}
 		return
 	case LoadPeople, LoadDeadlines, Commit:
 		if in.Class == NotSent {
-			m.retry, m.retryAt = in.Effect, m.now+retryEvery
+			m.later(in.Effect)
 			return
 		}
 	}

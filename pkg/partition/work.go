@@ -40,7 +40,7 @@ func (m *Machine) full() bool { return len(m.dirty) >= m.cfg.MaxTouched }
 // run takes records until the budget of the Step, a load or a bound stops it.
 func (m *Machine) run() {
 	fired := 0
-	for budget := m.cfg.Budget; budget > 0 && m.queued() && m.waiting == nil && m.retry == nil; budget-- {
+	for budget := m.cfg.Budget; budget > 0 && m.queued() && m.waiting == nil; budget-- {
 		if m.full() || m.stopping && m.ordinal == 0 {
 			return
 		}
@@ -130,8 +130,7 @@ func (m *Machine) passDeadlines(until int64, fired *int) bool {
 		m.adopt()
 	}
 	for {
-		if until > m.loadedUntil {
-			m.loadBuckets(until)
+		if until > m.loadedUntil && m.extend(until) {
 			return false
 		}
 		if len(m.timers) == 0 || m.timers[0].at >= until {
@@ -177,6 +176,7 @@ func (m *Machine) touch(p *resident) {
 	p.person.Armed = next
 	t := timer{at: next, key: p.person.Key}
 	m.arms = append(m.arms, t)
+	m.furthest = max(m.furthest, bucketOf(next))
 	if next < m.loadedUntil {
 		m.timers.push(t)
 	}
@@ -323,14 +323,23 @@ func (m *Machine) peopleLoaded(in PeopleLoaded) {
 	m.admit(in.Keys, in.Blobs)
 }
 
-func (m *Machine) loadBuckets(until int64) {
-	first := bucketOf(m.loadedUntil)
-	horizon := m.cfg.Horizon
+// extend makes the deadlines up to an instant known, and some more. True = a load is
+// under way. Beyond the furthest bucket that was ever armed there is nothing to load,
+// however far log time jumps.
+func (m *Machine) extend(until int64) bool {
+	first, horizon := bucketOf(m.loadedUntil), m.cfg.Horizon
 	if m.Lag() > int64(m.cfg.Budget) {
 		horizon *= behindHorizon
 	}
-	count := min(bucketOf(until+horizon)-first+1, maxBuckets)
-	m.wait(LoadDeadlines{First: first, Count: int(count)})
+	last := bucketOf(until + horizon)
+	if first > m.furthest {
+		before := m.loadedUntil
+		m.loadedUntil = (last + 1) * bucketWidth
+		m.adoptFrom(before)
+		return false
+	}
+	m.wait(LoadDeadlines{First: first, Count: int(min(last, m.furthest, first+maxBuckets-1) - first + 1)})
+	return true
 }
 
 func (m *Machine) deadlinesLoaded(in DeadlinesLoaded) {

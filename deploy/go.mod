@@ -1,4 +1,3 @@
 module github.com/cohortflow/cohortflow/deploy
 
 go 1.26.0
-

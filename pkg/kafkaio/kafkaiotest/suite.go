@@ -96,7 +96,8 @@ func (w testWriter) Write(p []byte) (int, error) {
 func topicOf(t *testing.T, c *kafkaio.Client, partitions int) string {
 	t.Helper()
 	name := unique("topic")
-	err := c.EnsureTopics(within(t), []kafkaio.TopicSpec{{Name: name, Partitions: partitions, Replication: 1,
+	err := c.EnsureTopics(within(t), []kafkaio.TopicSpec{{
+		Name: name, Partitions: partitions, Replication: 1,
 		Config: map[string]string{"retention.ms": "-1"}, // the records of these tests are years old
 	}}, true)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/partition"
 	"github.com/cohortflow/cohortflow/pkg/redisstate"
 	"github.com/cohortflow/cohortflow/pkg/seal"
+	"github.com/cohortflow/cohortflow/pkg/settings"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/processor/internal/owner"
@@ -83,7 +84,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 	}
 	a.owner = owner.Config{
 		Machine: partition.Config{
-			Owner: cfg.instance(), CatalogueText: string(deps.Catalogue.Text), Revision: deps.Catalogue.Program.Revision(),
+			Owner: settings.Instance(cfg.Instance, "processor"), CatalogueText: string(deps.Catalogue.Text), Revision: deps.Catalogue.Program.Revision(),
 			Compile:     compileText,
 			Ticks:       !deps.EventClock,
 			CommitEvery: cfg.CommitEvery.Milliseconds(),

@@ -3,10 +3,7 @@ package processor
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Config is what the processor can be told. The names are those of the flags.
@@ -40,15 +37,4 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("processor-heartbeat is %s: give 1s to 1h", c.Heartbeat))
 	}
 	return errors.Join(errs...)
-}
-
-func (c *Config) instance() string {
-	if c.Instance != "" {
-		return c.Instance
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "processor"
-	}
-	return host + "-" + uuid.NewString()[:8]
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/seal"
+	"github.com/cohortflow/cohortflow/pkg/settings"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/sink/internal/adsuppress"
@@ -79,7 +80,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink: %w", err)
 	}
-	a := &App{cfg: cfg, deps: deps, instance: cfg.instance(), decoder: decoder}
+	a := &App{cfg: cfg, deps: deps, instance: settings.Instance(cfg.Instance, "sink"), decoder: decoder}
 	if cfg.SalesWings.Key != "" {
 		a.destinations = append(a.destinations, a.salesWings())
 	}

@@ -3,10 +3,7 @@ package sink
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Config is what the sink can be told. The names are those of the flags, so that it
@@ -77,15 +74,4 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("sink-receipts-buffer is %d: give at least 100", c.Receipts))
 	}
 	return errors.Join(errs...)
-}
-
-func (c *Config) instance() string {
-	if c.Instance != "" {
-		return c.Instance
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "sink"
-	}
-	return host + "-" + uuid.NewString()[:8]
 }

@@ -32,7 +32,7 @@ func TestClients_EqualTheExpectedAnswer(t *testing.T) {
 			}
 			front := httptest.NewServer(proxy)
 			defer front.Close()
-			file, want := shared(t, "data/otto_sample.csv.gz"), expected(t, "otto_sample")
+			file, want := launch.Shared(t, "data/otto_sample.csv.gz"), expected(t, "otto_sample")
 			o := clients.Options{URL: front.URL, Key: writeKey, File: file, Map: ottoRoles, Redeliver: 7, Batch: 20}
 			if client == clients.Track {
 				o.Site, o.Key = trackSite, trackKey
@@ -69,7 +69,7 @@ with gzip.open(sys.argv[1], "rt", newline="") as f, open(sys.argv[2], "w", newli
 `
 	for _, args := range [][]string{
 		{"-c", program, file, cut},
-		{shared(t, "oracle/oracle.py"), cut, shared(t, "oracle/cohorts.json"), "--out", out},
+		{launch.Shared(t, "oracle/oracle.py"), cut, launch.Shared(t, "oracle/cohorts.json"), "--out", out},
 	} {
 		if text, err := exec.CommandContext(t.Context(), "python3", args...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, text)

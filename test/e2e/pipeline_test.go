@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -157,26 +156,9 @@ func (p *pipeline) judge(want []oracle.Row) {
 	}
 }
 
-// shared finds the recorded data beside the project.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	root, err := launch.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(filepath.Dir(root), "shared", name)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("recorded data: %v", err)
-		}
-		t.Skipf("recorded data is not beside the project: %v", err)
-	}
-	return path
-}
-
 func expected(t *testing.T, name string) []oracle.Row {
 	t.Helper()
-	rows, err := oracle.Load(shared(t, "oracle/expected/"+name+".transitions.csv.gz"))
+	rows, err := oracle.Load(launch.Shared(t, "oracle/expected/"+name+".transitions.csv.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +167,7 @@ func expected(t *testing.T, name string) []oracle.Row {
 
 func recorded(t *testing.T, name string) []replay.Event {
 	t.Helper()
-	events, err := replay.Load(shared(t, "data/"+name+".csv.gz"), replay.Recorded[name])
+	events, err := replay.Load(launch.Shared(t, "data/"+name+".csv.gz"), replay.Recorded[name])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,26 +22,9 @@ const drained = int64(4_102_444_800_000) // 2100: past every finite deadline of 
 // judged are the cohorts that the expected answers know.
 var judged = []string{"cart_abandoner_2h", "cart_abandoner_24h", "cart_abandoner_3d", "recent_purchaser_7d", "high_intent_24h", "lapsed_60d", "browse_no_cart_24h"}
 
-// shared finds the recorded data beside the project.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	root, err := launch.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(filepath.Dir(root), "shared", name)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("recorded data: %v", err)
-		}
-		t.Skipf("recorded data is not beside the project: %v", err)
-	}
-	return path
-}
-
 func recorded(t *testing.T, name string) []replay.Event {
 	t.Helper()
-	events, err := replay.Load(shared(t, "data/"+name+".csv.gz"), replay.Recorded[name])
+	events, err := replay.Load(launch.Shared(t, "data/"+name+".csv.gz"), replay.Recorded[name])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +33,7 @@ func recorded(t *testing.T, name string) []replay.Event {
 
 func expected(t *testing.T, name string) []oracle.Row {
 	t.Helper()
-	rows, err := oracle.Load(shared(t, "oracle/expected/"+name+".transitions.csv.gz"))
+	rows, err := oracle.Load(launch.Shared(t, "oracle/expected/"+name+".transitions.csv.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

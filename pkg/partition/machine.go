@@ -242,6 +242,9 @@ func (m *Machine) CaughtUp() bool { return m.phase == running && m.offset >= m.e
 // log as last fetched.
 func (m *Machine) Lag() int64 { return max(0, m.end-m.offset) }
 
+// Pending is the number of deadlines in memory.
+func (m *Machine) Pending() int { return len(m.timers) }
+
 // NextWake is the wall time at which Wake should be given next.
 func (m *Machine) NextWake() int64 {
 	at := int64(math.MaxInt64)

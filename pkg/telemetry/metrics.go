@@ -15,7 +15,6 @@ const (
 	MetricPipelineFreshness = "cohort.pipeline.freshness"
 	MetricTransitions       = "cohort.transitions"
 	MetricEvaluations       = "cohort.evaluations"
-	MetricMembers           = "cohort.members"
 	MetricTimersPending     = "cohort.timers.pending"
 	MetricTimersLateness    = "cohort.timers.lateness"
 	MetricPartitionsOwned   = "cohort.partitions.owned"
@@ -36,8 +35,6 @@ const (
 
 	MetricMessagingDuration = "messaging.client.operation.duration"
 	MetricMessagingSent     = "messaging.client.sent.messages"
-	MetricMessagingConsumed = "messaging.client.consumed.messages"
-	MetricMessagingProcess  = "messaging.process.duration"
 	MetricDBDuration        = "db.client.operation.duration"
 
 	MetricHTTPServerDuration = "http.server.request.duration"
@@ -67,7 +64,6 @@ var catalogue = []Metric{
 	{MetricPipelineFreshness, KindGauge, "s", "Age of the oldest record of a partition that is not worked off; 0 when caught up."},
 	{MetricTransitions, KindCounter, "{transition}", "Transitions published, by cohort, direction and reason."},
 	{MetricEvaluations, KindCounter, "{event}", "Records of the log applied to a person's state."},
-	{MetricMembers, KindGauge, "{person}", "People in a cohort, by cohort and partition."},
 	{MetricTimersPending, KindGauge, "{timer}", "Deadlines that are armed."},
 	{MetricTimersLateness, KindHistogram, "s", "How long after its deadline a silent exit was published."},
 	{MetricPartitionsOwned, KindGauge, "{partition}", "Partitions this process owns."},
@@ -85,8 +81,6 @@ var catalogue = []Metric{
 	{MetricSinkQueue, KindGauge, "{transition}", "Transitions waiting for a destination."},
 	{MetricMessagingDuration, KindHistogram, "s", "Duration of an operation on the broker."},
 	{MetricMessagingSent, KindCounter, "{message}", "Records sent to the broker."},
-	{MetricMessagingConsumed, KindCounter, "{message}", "Records received from the broker."},
-	{MetricMessagingProcess, KindHistogram, "s", "Duration of working off one batch."},
 	{MetricDBDuration, KindHistogram, "s", "Duration of an operation on Redis."},
 	{MetricHTTPServerDuration, KindHistogram, "s", "Duration of answering a request (made by otelhttp)."},
 	{MetricHTTPClientDuration, KindHistogram, "s", "Duration of a request to a destination (made by otelhttp)."},

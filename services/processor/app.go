@@ -82,6 +82,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 		cfg: cfg, deps: deps, meters: owner.NewMeters(otel.Meter(telemetry.Scope)),
 		owners: make(map[int32]*running), stopped: make(map[int32]string),
 	}
+	owner.Observe(otel.Meter(telemetry.Scope), a.Progress)
 	a.owner = owner.Config{
 		Machine: partition.Config{
 			Owner: settings.Instance(cfg.Instance, "processor"), CatalogueText: string(deps.Catalogue.Text), Revision: deps.Catalogue.Program.Revision(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/event"
@@ -35,7 +36,9 @@ func (o *Owner) carryOut(ctx context.Context, e partition.Effect) {
 		o.tasks.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, o.cfg.Timeout)
 			defer cancel()
+			begun := time.Now()
 			in, class, err := o.perform(ctx, e)
+			o.deps.Meters.stored(ctx, e, time.Since(begun), class)
 			if err != nil {
 				in = partition.Failed{Effect: e, Class: class, Err: err}
 			}

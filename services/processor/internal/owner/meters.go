@@ -3,11 +3,13 @@ package owner
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/partition"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 )
 
@@ -19,6 +21,8 @@ type Meters struct {
 	commits     metric.Float64Histogram
 	pathway     metric.Float64Histogram
 	lateness    metric.Float64Histogram
+	evaluations metric.Int64Counter
+	operations  metric.Float64Histogram
 	decided     metric.MeasurementOption
 }
 
@@ -31,9 +35,61 @@ func NewMeters(m metric.Meter) *Meters {
 		commits:     telemetry.Histogram(m, telemetry.MetricCommitDuration),
 		pathway:     telemetry.Histogram(m, telemetry.MetricPipelineLatency),
 		lateness:    telemetry.Histogram(m, telemetry.MetricTimersLateness),
+		evaluations: telemetry.Counter(m, telemetry.MetricEvaluations),
+		operations:  telemetry.Histogram(m, telemetry.MetricDBDuration),
 		decided: metric.WithAttributeSet(attribute.NewSet(
 			telemetry.PathwayType.String("edge"), telemetry.PathwayFrom.String("accepted"), telemetry.PathwayTo.String("transition"))),
 	}
+}
+
+// Observe makes the gauges that are asked for at each collection; progress tells how far
+// each owned partition is.
+func Observe(m metric.Meter, progress func() map[int32]Progress) {
+	each := func(value func(Progress) float64) metric.Float64Callback {
+		return func(_ context.Context, o metric.Float64Observer) error {
+			for p, at := range progress() {
+				o.Observe(value(at), metric.WithAttributes(telemetry.Partition.String(partitionName(p))))
+			}
+			return nil
+		}
+	}
+	telemetry.ObservableGauge(m, telemetry.MetricPartitionsOwned, func(_ context.Context, o metric.Float64Observer) error {
+		o.Observe(float64(len(progress())))
+		return nil
+	})
+	telemetry.ObservableGauge(m, telemetry.MetricUncommitted, each(func(at Progress) float64 { return float64(at.Position - at.Settled) }))
+	telemetry.ObservableGauge(m, telemetry.MetricTimersPending, each(func(at Progress) float64 { return float64(at.Pending) }))
+	telemetry.ObservableGauge(m, telemetry.MetricPipelineFreshness, each(func(at Progress) float64 {
+		if at.Lag == 0 || at.LogTime == 0 {
+			return 0
+		}
+		return max(0, float64(now()-at.LogTime)/1000)
+	}))
+}
+
+// evaluated counts records that were worked off.
+func (m *Meters) evaluated(ctx context.Context, n int64) { m.evaluations.Add(ctx, n) }
+
+// stored records how long an operation on the store took; other effects are none.
+func (m *Meters) stored(ctx context.Context, e partition.Effect, took time.Duration, class partition.Failure) {
+	name := ""
+	switch e.(type) {
+	case partition.LoadCheckpoint:
+		name = "load_checkpoint"
+	case partition.LoadPeople:
+		name = "load_people"
+	case partition.LoadDeadlines:
+		name = "load_deadlines"
+	case partition.Commit:
+		name = "commit"
+	default:
+		return
+	}
+	attributes := []attribute.KeyValue{telemetry.DBSystem.String("redis"), telemetry.DBOperationName.String(name)}
+	if class != 0 {
+		attributes = append(attributes, telemetry.ErrorType.String(class.String()))
+	}
+	m.operations.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
 }
 
 func direction(op cohort.Op) string {

@@ -79,6 +79,8 @@ type Owner struct {
 	logTime  atomic.Int64
 	caughtUp atomic.Bool
 	behind   atomic.Int64 // records between position and the end of the log
+	pending  atomic.Int64 // deadlines in memory
+	counted  int64        // records that the meters know of
 }
 
 // New makes a tenure; Run runs it.
@@ -219,6 +221,11 @@ func (o *Owner) step(ctx context.Context, in partition.Input) {
 	o.logTime.Store(logTime)
 	o.caughtUp.Store(o.machine.CaughtUp())
 	o.behind.Store(o.machine.Lag())
+	o.pending.Store(int64(o.machine.Pending()))
+	if n := o.machine.Stats.Records; n > o.counted {
+		o.deps.Meters.evaluated(ctx, n-o.counted)
+		o.counted = n
+	}
 	o.spans.forget(position)
 }
 
@@ -228,6 +235,7 @@ type Progress struct {
 	Settled  int64 // everything below it is committed
 	LogTime  int64 // ms
 	Lag      int64 // records between Position and the end of the log
+	Pending  int64 // deadlines in memory
 	CaughtUp bool  // all that was there at the last fetch is worked off
 }
 
@@ -235,7 +243,7 @@ type Progress struct {
 func (o *Owner) Progress() Progress {
 	return Progress{
 		Position: o.position.Load(), Settled: o.settled.Load(), LogTime: o.logTime.Load(),
-		Lag: o.behind.Load(), CaughtUp: o.caughtUp.Load(),
+		Lag: o.behind.Load(), Pending: o.pending.Load(), CaughtUp: o.caughtUp.Load(),
 	}
 }
 

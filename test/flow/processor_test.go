@@ -49,13 +49,19 @@ func (p *parts) run(t *testing.T) (app *processor.App, stop func()) {
 // runAs starts a processor in a group of its own; the transactional ids stay the same.
 func (p *parts) runAs(t *testing.T, group string, rules *catalogue.Catalogue) (app *processor.App, stop func()) {
 	t.Helper()
+	return p.runBy(t, group, rules, true)
+}
+
+// runBy is runAs by either clock.
+func (p *parts) runBy(t *testing.T, group string, rules *catalogue.Catalogue, eventClock bool) (app *processor.App, stop func()) {
+	t.Helper()
 	client, store := p.client(t), p.store(t)
 	app, err := processor.New(processor.Config{
 		Group: group, TransactionalID: "cohortflow.processor", CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
 		StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
 		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: rules,
-		EventClock: true, Log: testLog(t),
+		EventClock: eventClock, Log: testLog(t),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	scr := newScreen(os.Stdout)
-	if err := run(ctx, o, scr); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, o, scr); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("stopped before the play was over: %w", err)
+		}
 		scr.linef("%s %v", scr.paint(red, "demo:"), err)
 		os.Exit(1) //nolint:gocritic // the deferred stop only resets signals
 	}

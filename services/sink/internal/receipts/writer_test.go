@@ -60,6 +60,12 @@ func (p *producer) Produce(ctx context.Context, recs []kafkaio.OutRecord) error 
 	return err
 }
 
+func (p *producer) seen() (calls int, wrote []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls, append([]string(nil), p.wrote...)
+}
+
 func run(t *testing.T, p Producer, most int) (*Writer, func()) {
 	t.Helper()
 	w := NewWriter("topic", p, most, slog.New(slog.DiscardHandler))
@@ -156,15 +162,47 @@ func TestWriter_FlushesWhenItStops(t *testing.T) {
 	})
 }
 
+// Receipts that are written one by one cost the broker more than what they tell of.
+func TestWriter_GathersForAMomentUnlessABatchIsComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &producer{}
+		w, stop := run(t, p, 10*maxBatch)
+		for i := range 3 {
+			w.Add(kafkaio.OutRecord{Value: fmt.Append(nil, i)}, nil)
+			time.Sleep(gather / 4)
+		}
+		synctest.Wait()
+		if calls, _ := p.seen(); calls != 0 {
+			t.Errorf("got %d writes before the moment was over", calls)
+		}
+		time.Sleep(gather / 4)
+		synctest.Wait()
+		calls, wrote := p.seen()
+		if diff := cmp.Diff([]string{"0", "1", "2"}, wrote); diff != "" || calls != 1 {
+			t.Errorf("got %d writes, want one of (-want +got)\n%s", calls, diff)
+		}
+		for range maxBatch {
+			w.Add(kafkaio.OutRecord{}, nil)
+		}
+		synctest.Wait() // the clock stands still meanwhile
+		if calls, wrote := p.seen(); calls != 2 || len(wrote) != 3+maxBatch {
+			t.Errorf("got %d writes of %d records, want a complete batch to leave at once", calls, len(wrote))
+		}
+		stop()
+	})
+}
+
 func TestJournal_WritesWhatCanBeReadBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, q := &producer{}, &producer{}
 		w, stop := run(t, p, 100)
 		dead, stopDead := run(t, q, 100)
 		j := NewJournal("saleswings", w, 6, dead, 7)
+		begun := time.Now().UnixMilli()
 		tr := cohort.Transition{ID: cohort.ID{Partition: 1, Offset: 2, Ordinal: 3}, Op: cohort.OpEnter, Person: "u1", Cohort: "cart", Version: 4, AcceptedAt: 5, EffectiveAt: 6}
 		j.Receipt(1, &tr, Outcome{Outcome: avrocodec.OutcomeDelivered, Status: 202, Attempt: 2}, nil)
 		j.DeadLetter(1, []byte("u1"), "1-2-3", []byte("raw"), "why", 2, nil)
+		time.Sleep(gather)
 		synctest.Wait()
 		var r avrocodec.Receipt
 		if err := avrocodec.DecodeReceipt([]byte(p.wrote[0]), &r); err != nil {
@@ -172,7 +210,7 @@ func TestJournal_WritesWhatCanBeReadBack(t *testing.T) {
 		}
 		want := avrocodec.Receipt{
 			Destination: "saleswings", TransitionID: "1-2-3", Person: "u1", Cohort: "cart", Op: "enter",
-			Version: 4, Outcome: "delivered", Status: 202, Attempt: 2, At: time.Now().UnixMilli(), AcceptedAt: 5, EffectiveAt: 6,
+			Version: 4, Outcome: "delivered", Status: 202, Attempt: 2, At: begun, AcceptedAt: 5, EffectiveAt: 6,
 		}
 		if diff := cmp.Diff(want, r); diff != "" {
 			t.Errorf("receipt (-want +got)\n%s", diff)
@@ -183,7 +221,7 @@ func TestJournal_WritesWhatCanBeReadBack(t *testing.T) {
 		}
 		if diff := cmp.Diff(avrocodec.DeadLetter{
 			Destination: "saleswings", TransitionID: "1-2-3", Reason: "why", Transition: []byte("raw"),
-			At: time.Now().UnixMilli(), Attempts: 2,
+			At: begun, Attempts: 2,
 		}, d); diff != "" {
 			t.Errorf("dead letter (-want +got)\n%s", diff)
 		}

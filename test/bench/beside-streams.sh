@@ -16,7 +16,9 @@ mkdir -p $copy/build
 go build -o build/throughput ./test/bench/throughput
 for round in $(seq "$rounds"); do
   echo "== round $round: Kafka Streams, exactly once"
-  (cd $copy && REPEAT=2 ./run.sh throughput "eos rocksdb heap" "eos memory heap" | grep -v "^$")
+  for kind in "eos rocksdb heap" "eos memory heap"; do
+    (cd $copy && REPEAT=1 ./run.sh throughput "$kind" | grep -v "^$")
+  done
   (cd $copy && kafka/start-kafka.sh stop build/k1 >/dev/null 2>&1 || true)
   echo "== round $round: cohortflow"
   ./build/throughput --file $workload --repeat 2

@@ -80,7 +80,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&rates, "rates", "1000,5000", "purchases per second of the latency runs")
 	f.IntVar(&o.batch, "batch", 10, "events in one request of the latency runs; all of them are due when the request is")
 	f.DurationVar(&o.duration, "duration", 15*time.Second, "length of each measurement")
-	f.DurationVar(&o.warmup, "warmup", 3*time.Second, "time before it in which nothing is counted")
+	f.DurationVar(&o.warmup, "warmup", 10*time.Second, "time before it in which nothing is counted; a Java machine needs it")
 	f.IntVar(&o.people, "silent-people", 2000, "people whose window ends in the silent run")
 	f.StringVar(&o.jsonFile, "json", "", "write the result there as JSON")
 	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the pipeline during each latency run into this folder")

@@ -19,12 +19,24 @@ func (w *world) settle(t *testing.T) *owner {
 		if o.dead {
 			t.Fatalf("the healthy owner ended: %+v", o.end)
 		}
-		if o.m.CaughtUp() && o.position == int64(len(w.log)) && len(o.later) == 0 && !o.m.progressed() && o.m.commit == nil {
+		if o.m.CaughtUp() && o.position == int64(len(w.log)) && len(o.later) == 0 && !o.m.progressed() && o.m.commit == nil && w.told() == o.position {
 			return o
 		}
 	}
 	t.Fatal("the healthy owner does not come to rest")
 	return nil
+}
+
+// told is the position that the newest watermark of the transitions tells, as one reads
+// it who comes only now: of the owner in office.
+func (w *world) told() int64 {
+	records := w.outputs[Transitions].records
+	for i := len(records) - 1; i >= 0; i-- {
+		if records[i].mark != nil {
+			return records[i].mark.Processed
+		}
+	}
+	return -1
 }
 
 func (w *world) judge(t *testing.T, seed uint64) {
@@ -83,6 +95,12 @@ func TestMachine_WithoutFaultsEqualsTheFold(t *testing.T) {
 		if o.dead || o.m.Stats.Repeated != 0 || o.m.Stats.Contrary != 0 {
 			t.Fatalf("seed %d: %+v, want nothing repeated", seed, o.m.Stats)
 		}
+		// Another owner takes over in silence: its watermarks tell the same, and soon.
+		begun := w.now
+		if w.settle(t); w.now-begun > 60_000 {
+			t.Fatalf("seed %d: the new owner's position was told after %d ms", seed, w.now-begun)
+		}
+		w.judge(t, seed)
 	}
 }
 

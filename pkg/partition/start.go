@@ -136,7 +136,9 @@ func (m *Machine) catalogueRead(in CatalogueRead) {
 	}
 	m.phase, m.frozenAt = running, m.now
 	for o := range outputs {
-		m.marked[o], m.markedAt[o] = m.now, m.offset
+		// The fence had to be written before the position was known: readers of the output
+		// are told it soon, also when nothing follows in the log.
+		m.marked[o], m.markedAt[o] = m.now, 0
 	}
 	m.do(StartFetch{Offset: m.offset})
 }

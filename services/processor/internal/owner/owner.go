@@ -63,13 +63,13 @@ type Owner struct {
 	writers   [2]*kafkaio.FencedWriter
 	epoch     kafkaio.Epoch
 
-	fetches chan kafkaio.Fetch
-	inputs  chan partition.Input
-	acked   [2]atomic.Int64
-	broken  atomic.Pointer[partition.Failed] // the first append that failed
-	wake    chan struct{}
-	done    chan struct{}
-	tasks   sync.WaitGroup
+	gate   *gate
+	inputs chan partition.Input
+	acked  [2]atomic.Int64
+	broken atomic.Pointer[partition.Failed] // the first append that failed
+	wake   chan struct{}
+	done   chan struct{}
+	tasks  sync.WaitGroup
 
 	end      *partition.End
 	out      outbox
@@ -88,11 +88,11 @@ func New(cfg Config, deps Deps, number int32) *Owner {
 	cfg.Machine.Partition = number
 	return &Owner{
 		cfg: cfg, deps: deps, partition: number, machine: partition.New(cfg.Machine),
-		log:     deps.Log.With("partition", number),
-		fetches: make(chan kafkaio.Fetch, fetchesAhead),
-		inputs:  make(chan partition.Input, 64), // every effect has at most one answer under way
-		wake:    make(chan struct{}, 1),
-		done:    make(chan struct{}),
+		log:    deps.Log.With("partition", number),
+		gate:   newGate(deps.Fetcher, number),
+		inputs: make(chan partition.Input, 64), // every effect has at most one answer under way
+		wake:   make(chan struct{}, 1),
+		done:   make(chan struct{}),
 	}
 }
 
@@ -127,10 +127,7 @@ func (o *Owner) Run(ctx context.Context) partition.End {
 			continue
 		}
 		ready := o.machine.Ready() && !o.flooded()
-		fetches := o.fetches
-		if o.machine.Backlog() > maxBacklog {
-			fetches = nil
-		}
+		fetches := o.gate.open(o.machine.Backlog())
 		if ready {
 			select {
 			case in := <-o.inputs:
@@ -174,15 +171,7 @@ func (o *Owner) flooded() bool {
 
 // Deliver hands over an answer of the fetcher. It does not wait for the machine: a
 // partition whose owner is busy is paused before its queue is full.
-func (o *Owner) Deliver(f kafkaio.Fetch) {
-	if len(o.fetches) >= fetchesAhead/2 {
-		o.deps.Fetcher.Pause(o.partition)
-	}
-	select {
-	case o.fetches <- f:
-	case <-o.done:
-	}
-}
+func (o *Owner) Deliver(f kafkaio.Fetch) { o.gate.put(f, o.done) }
 
 func (o *Owner) take(ctx context.Context, f kafkaio.Fetch) {
 	if f.Err != nil {
@@ -190,9 +179,6 @@ func (o *Owner) take(ctx context.Context, f kafkaio.Fetch) {
 		return
 	}
 	o.step(ctx, partition.Fetched{Records: o.decode(f.Records), From: f.From, Next: f.Next, End: f.HighWatermark})
-	if len(o.fetches) == 0 && o.machine.Backlog() < maxBacklog/2 {
-		o.deps.Fetcher.Resume(o.partition)
-	}
 }
 
 func (o *Owner) acknowledge(ctx context.Context, seen *[2]int64) {

@@ -87,7 +87,7 @@ func TestDefault_KeepsTheNamesOfTheAnswers(t *testing.T) {
 func TestDefault_KnowsTheUsualNames(t *testing.T) {
 	c := loadDefault(t)
 	match := func(name string) cohort.Patterns {
-		return c.Program.Match(event.KindTrack, name, event.SourcePipelines)
+		return c.Program.Match(&event.Event{Kind: event.KindTrack, Name: name, Source: event.SourcePipelines})
 	}
 	for _, names := range [][]string{
 		{"Product Viewed", "product_viewed", "product_view"},

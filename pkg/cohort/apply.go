@@ -11,7 +11,7 @@ import "math/bits"
 // it came about by the events' own clock.
 func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions) bool {
 	changed := p.addContacts(o.Contacts)
-	if o.Patterns == 0 {
+	if o.Patterns == 0 && !o.Tells {
 		return changed
 	}
 	logTime = min(max(logTime, -maxTime), maxTime)
@@ -23,17 +23,10 @@ func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions
 		if i >= len(g.patterns) {
 			break
 		}
-		facts, place, ok := insert(p.facts[i], fact, g.patterns[i].keep)
-		if !ok {
-			continue
-		}
-		p.facts[i] = facts
-		moved = true
-		for _, u := range g.patterns[i].uses {
-			if place < u.depth {
-				due[u.cohort/64] |= 1 << (u.cohort % 64)
-			}
-		}
+		moved = g.count(p, i, fact, o, &due) || moved
+	}
+	if o.Tells {
+		moved = g.tell(p, fact, o, &due) || moved
 	}
 	if !moved {
 		return changed
@@ -41,36 +34,82 @@ func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions
 	p.judged, p.nextKnown = max(p.judged, logTime), false
 	for word, set := range due[:g.words] {
 		for ; set != 0; set &= set - 1 {
-			g.settle(p, word*64+bits.TrailingZeros64(set), fact.At, logTime, o, out)
+			g.settle(p, g.order[word*64+bits.TrailingZeros64(set)], fact.At, logTime, o, out)
 		}
 	}
 	return true
 }
 
+// count takes the fact into a pattern and marks the cohorts that it concerns, by their
+// place in the order of deciding.
+func (g *Program) count(p *Person, pattern int, f Fact, o *Observation, due *[cohortWords]uint64) bool {
+	k := &g.patterns[pattern]
+	if k.property != "" {
+		if f.Value = amount(o.Properties, k.property); f.Value == 0 {
+			return false
+		}
+	}
+	facts, place, ok := insert(p.facts[pattern], f, k.keep)
+	if ok && k.property != "" {
+		facts = enough(facts, k.most)
+		ok = place < len(facts)
+	}
+	p.facts[pattern] = facts
+	if !ok {
+		return false
+	}
+	for _, u := range k.uses {
+		if place < u.depth {
+			due[u.rank/64] |= 1 << (u.rank % 64)
+		}
+	}
+	return true
+}
+
+// tell takes the attributes in that an event tells.
+func (g *Program) tell(p *Person, f Fact, o *Observation, due *[cohortWords]uint64) bool {
+	moved := false
+	for i := range g.attributes {
+		v, ok := tells(o.Properties, g.attributes[i].name)
+		if !ok || !p.attributes[i].set(f, v) {
+			continue
+		}
+		moved = true
+		for _, rank := range g.attributes[i].ranks {
+			due[rank/64] |= 1 << (rank % 64)
+		}
+	}
+	if moved {
+		clear(p.traits)
+	}
+	return moved
+}
+
 // settle decides one cohort after a fact of instant `at` has come.
 func (g *Program) settle(p *Person, index int, at, logTime int64, o *Observation, out *Decisions) {
 	c := &g.cohorts[index]
-	was, t := false, at
-	if i := p.stayOf(index); i >= 0 {
-		was, t = true, max(at, p.stays[i].entered)
+	was := p.standing(index)
+	s, t := was, at
+	if s.in {
+		if t = max(at, s.entered); s.leaving >= t {
+			s.leaving = Never // looked at anew
+		}
 	}
 	// Walk from there to log time, through every instant at which something can
 	// change, as if the event had come in time.
-	is, reason := was, ReasonEvent
+	reason := ReasonEvent
 	var effective int64
 	var effectiveReason string
 	for {
-		value, next := c.decides(is).at(p, t)
-		if value != unknown && (value == yes) != is {
-			is, effective, effectiveReason = !is, t, reason
-			if t < logTime {
-				_, next = c.decides(is).at(p, t)
-			}
+		n, next := g.move(p, index, s, t)
+		if n.in != s.in {
+			effective, effectiveReason = t, reason
 		}
+		s = n
 		if t >= logTime {
 			break
 		}
-		byFact := p.nextFact(c.patterns, t)
+		byFact := p.nextFact(c, t)
 		if next = min(next, byFact); next > logTime {
 			break
 		}
@@ -80,43 +119,60 @@ func (g *Program) settle(p *Person, index int, at, logTime int64, o *Observation
 		}
 		t = next
 	}
-	if is == was {
+	if s.in == was.in {
+		if was.in {
+			p.stays[p.stayOf(index)].leaving = s.leaving
+		}
 		return
 	}
-	d := g.turn(p, index, is, effective, logTime, out)
-	d.Reason = effectiveReason
+	d := g.turn(p, index, s, effective, logTime, out)
+	if d.Reason == "" {
+		d.Reason = effectiveReason
+	}
 	d.SourceID, d.SourceAt, d.AcceptedAt = o.ID, at, o.AcceptedAt
 }
 
 // Fire judges the deadlines of exactly the instant at, which lies before log time,
-// cohort by cohort in catalogue order. If nothing is due it decides nothing. It
+// cohort by cohort in the order of deciding. If nothing is due it decides nothing. It
 // answers whether the person's state changed.
 func (g *Program) Fire(p *Person, at, logTime int64, out *Decisions) bool {
 	if at < p.judged || p.judged == unjudged {
 		return false
 	}
-	changed := false
-	for i := range g.cohorts {
-		is := p.stayOf(i) >= 0
-		value, _ := g.cohorts[i].decides(is).at(p, at)
-		if value == unknown || (value == yes) == is {
+	changed := p.judged != at
+	p.judged, p.nextKnown = at, false
+	for _, i := range g.order {
+		was := p.standing(i)
+		s, _ := g.move(p, i, was, at)
+		if s == was {
 			continue
 		}
-		d := g.turn(p, i, !is, at, logTime, out)
-		d.Reason, d.AcceptedAt = ReasonWindowEnded, logTime
-		d.Elapsed = d.ValidUntil != 0 && d.ValidUntil < logTime
 		changed = true
-	}
-	if changed {
-		p.judged, p.nextKnown = at, false
+		if s.in == was.in {
+			p.stays[p.stayOf(i)].leaving = s.leaving
+			continue
+		}
+		d := g.turn(p, i, s, at, logTime, out)
+		if d.Reason == "" {
+			d.Reason = ReasonWindowEnded
+		}
+		d.AcceptedAt = logTime
+		d.Elapsed = d.ValidUntil != 0 && d.ValidUntil < logTime
 	}
 	return changed
 }
 
-// turn moves the person in or out and appends the transition.
-func (g *Program) turn(p *Person, index int, in bool, effective, logTime int64, out *Decisions) *Transition {
+// turn moves the person in or out and appends the transition. Its reason is left
+// open unless a stronger cohort is it.
+func (g *Program) turn(p *Person, index int, s standing, effective, logTime int64, out *Decisions) *Transition {
 	c := &g.cohorts[index]
 	p.Version++
+	behind, reason := c.decides(!s.in), ""
+	if !s.in && c.outranks != nil {
+		if v, _ := c.outranks.at(p, effective); v == yes {
+			behind, reason = c.outranks, ReasonOutranked
+		}
+	}
 	out.List = append(out.List, Transition{
 		Op:          OpExit,
 		Person:      p.Key,
@@ -124,18 +180,21 @@ func (g *Program) turn(p *Person, index int, in bool, effective, logTime int64, 
 		Catalogue:   g.revision,
 		EffectiveAt: effective,
 		DecidedAt:   logTime,
+		Reason:      reason,
 		Version:     p.Version,
-		Evidence:    out.explain(c.decides(!in), p, effective),
+		Evidence:    out.explain(behind, p, effective),
 		Contacts:    p.Contacts,
 	})
 	d := &out.List[len(out.List)-1]
-	if !in {
+	if !s.in {
 		p.exit(index)
 		return d
 	}
 	p.enter(index, effective)
+	p.stays[p.stayOf(index)].leaving = s.leaving
 	d.Op = OpEnter
-	d.ValidUntil = validUntil(g.turnsAt(p, index, true, max(effective, p.latestFact(c.patterns))))
+	s.entered = effective
+	d.ValidUntil = validUntil(g.leavesAt(p, index, s, max(effective, p.latestFact(c))))
 	return d
 }
 
@@ -151,29 +210,15 @@ func (g *Program) NextDeadline(p *Person) int64 {
 	}
 	next, s := Never, 0
 	for i := range g.cohorts {
-		is := s < len(p.stays) && p.stays[s].cohort == i
-		if is {
+		is := outside()
+		if s < len(p.stays) && p.stays[s].cohort == i {
+			is = standing{in: true, entered: p.stays[s].entered, leaving: p.stays[s].leaving}
 			s++
 		}
-		next = min(next, g.turnsAt(p, i, is, p.judged))
+		next = min(next, g.changesAt(p, i, is, p.judged))
 	}
 	p.next, p.nextKnown = next, true
 	return next
-}
-
-// turnsAt gives the first instant at or after t at which the cohort's membership
-// is no longer what it is, if no further event comes. Every leaf changes at most
-// once by itself, so the walk is short.
-func (g *Program) turnsAt(p *Person, index int, is bool, t int64) int64 {
-	c := g.cohorts[index].decides(is)
-	for t != Never {
-		value, next := c.at(p, t)
-		if value != unknown && (value == yes) != is {
-			return t
-		}
-		t = next
-	}
-	return Never
 }
 
 // Profile lists the current stays in catalogue order.
@@ -187,7 +232,7 @@ func (g *Program) AppendProfile(dst []Membership, p *Person) []Membership {
 		dst = append(dst, Membership{
 			Cohort:     g.cohorts[s.cohort].key,
 			EnteredAt:  s.entered,
-			ValidUntil: validUntil(g.turnsAt(p, s.cohort, true, p.judged)),
+			ValidUntil: validUntil(g.leavesAt(p, s.cohort, standing{in: true, entered: s.entered, leaving: s.leaving}, p.judged)),
 		})
 	}
 	return dst

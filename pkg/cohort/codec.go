@@ -8,24 +8,36 @@ import (
 	"slices"
 )
 
-// stateFormat is the first byte of a state. A release reads every format up to its own.
-const stateFormat = 1
+// The first byte of a state: the format, and above it which optional parts follow. A
+// release reads every format up to its own.
+const (
+	firstFormat = 1 // facts without values, contacts always there
+	stateFormat = 2
+	formatMask  = 0x0f
+
+	hasAttributes = 0x10
+	hasLeaving    = 0x20
+	hasContacts   = 0x40
+)
 
 // ErrState says that the bytes of a person are damaged or of a newer release.
 var ErrState = errors.New("state of a person is damaged or was written by a newer release")
 
 // Layout, all numbers varints, times as distances so that they are short:
 //
-//	format | version | judged+1, 0 = none | armed: 0 none, 1 never, else 2 + distance from judged
-//	patterns | each: id (2 bytes) | facts | each: time before the one before it | hash (3 bytes) | offset, distance
-//	stays    | each: cohort id (2 bytes) | entered, distance
-//	contacts | each: length | bytes
+//	format and parts | version | judged+1, 0 = none | armed: 0 none, 1 never, else 2 + distance from judged
+//	patterns   | each: id (2 bytes) | facts*2 + summed | each: time before the one before it | hash (3 bytes) | offset, distance | value, if summed
+//	stays      | each: cohort id (2 bytes) | entered, distance
+//	attributes | each: id (2 bytes) | time before judged | hash (3 bytes) | offset | kind | text: length and bytes, number: 8 bytes
+//	leaving    | each: place among the stays | since, distance from judged
+//	contacts   | each: length | bytes
 //
 // Ids instead of positions make a state readable under another catalogue.
 
 // Append encodes the person.
 func (g *Program) Append(dst []byte, p *Person) []byte {
-	dst = append(dst, stateFormat)
+	head := len(dst)
+	dst = append(dst, p.parts()|stateFormat)
 	dst = binary.AppendUvarint(dst, uint64(p.Version))
 	base := int64(0)
 	if p.judged == unjudged {
@@ -55,12 +67,20 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 			continue
 		}
 		dst = binary.LittleEndian.AppendUint16(dst, g.patterns[i].id)
-		dst = binary.AppendUvarint(dst, uint64(len(facts)))
+		summed := g.patterns[i].property != ""
+		count := uint64(len(facts)) << 1
+		if summed {
+			count |= 1
+		}
+		dst = binary.AppendUvarint(dst, count)
 		at := base
 		for _, f := range facts {
 			dst = binary.AppendUvarint(dst, uint64(at-f.At))
 			dst = append(dst, byte(f.ID), byte(f.ID>>8), byte(f.ID>>16))
 			dst = binary.AppendVarint(dst, f.Offset-offset)
+			if summed {
+				dst = binary.AppendUvarint(dst, uint64(f.Value))
+			}
 			at, offset = f.At, f.Offset
 		}
 	}
@@ -77,10 +97,18 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 	for _, s := range p.retired {
 		stay(s.id, s.entered)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(p.Contacts)))
-	for _, c := range p.Contacts {
-		dst = binary.AppendUvarint(dst, uint64(len(c)))
-		dst = append(dst, c...)
+	if dst[head]&hasAttributes != 0 {
+		dst = g.appendAttributes(dst, p, base)
+	}
+	if dst[head]&hasLeaving != 0 {
+		dst = p.appendLeaving(dst, base)
+	}
+	if dst[head]&hasContacts != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(p.Contacts)))
+		for _, c := range p.Contacts {
+			dst = binary.AppendUvarint(dst, uint64(len(c)))
+			dst = append(dst, c...)
+		}
 	}
 	return dst
 }
@@ -103,11 +131,16 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	for i := range p.facts {
 		p.facts[i] = p.facts[i][:0]
 	}
+	p.attributes = sized(p.attributes, len(g.attributes))
+	p.traits = sized(p.traits, g.traits)
 	if len(blob) == 0 {
 		return nil
 	}
-	if blob[0] != stateFormat {
-		return fmt.Errorf("%w: format %d, this release reads %d", ErrState, blob[0], stateFormat)
+	format, parts := blob[0]&formatMask, blob[0]&^formatMask
+	if format == firstFormat && parts == 0 {
+		parts = hasContacts
+	} else if format != stateFormat || parts&^(hasAttributes|hasLeaving|hasContacts) != 0 {
+		return fmt.Errorf("%w: format %d, this release reads up to %d", ErrState, blob[0], stateFormat)
 	}
 	r := reader{rest: blob[1:]}
 	p.Version = int64(r.uvarint())
@@ -124,9 +157,17 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	default:
 		p.Armed = base + unzigzag(v-2)
 	}
-	g.decodeFacts(&r, p, base)
-	g.decodeStays(&r, p, base)
-	p.decodeContacts(&r)
+	g.decodeFacts(&r, p, base, format)
+	order := g.decodeStays(&r, p, base)
+	if parts&hasAttributes != 0 {
+		g.decodeAttributes(&r, p, base)
+	}
+	if parts&hasLeaving != 0 {
+		p.decodeLeaving(&r, base, order)
+	}
+	if parts&hasContacts != 0 {
+		p.decodeContacts(&r)
+	}
 	if p.Version < 0 || p.judged == unjudged && len(p.stays)+len(p.retired) > 0 {
 		r.bad = true
 	}
@@ -136,7 +177,7 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	return nil
 }
 
-func (g *Program) decodeFacts(r *reader, p *Person, base int64) {
+func (g *Program) decodeFacts(r *reader, p *Person, base int64, format byte) {
 	offset := int64(0)
 	for n := r.count(8); n > 0 && !r.bad; n-- {
 		id := r.uint16()
@@ -152,14 +193,20 @@ func (g *Program) decodeFacts(r *reader, p *Person, base int64) {
 		}
 		last := Fact{At: base, ID: math.MaxUint32}
 		first := true
-		count := r.count(5)
-		if count == 0 {
+		count, summed := r.uvarint(), false
+		if format > firstFormat {
+			count, summed = count>>1, count&1 == 1
+		}
+		if count == 0 || count > uint64(len(r.rest)/5) || into >= 0 && summed != (g.patterns[into].property != "") {
 			r.bad = true
 		}
 		for ; count > 0 && !r.bad; count-- {
 			f := Fact{At: last.At - int64(r.uvarint()), ID: r.hash()}
 			offset += r.varint()
 			f.Offset = offset
+			if summed {
+				f.Value = int64(min(r.uvarint(), MaxSum*amountScale))
+			}
 			if f.At > last.At || f.At < -maxTime || !first && !last.newer(f) {
 				r.bad = true
 				return
@@ -169,19 +216,29 @@ func (g *Program) decodeFacts(r *reader, p *Person, base int64) {
 				p.facts[into] = append(p.facts[into], f)
 			}
 		}
+		if into >= 0 && summed {
+			p.facts[into] = enough(p.facts[into], g.patterns[into].most)
+		}
 	}
 }
 
-func (g *Program) decodeStays(r *reader, p *Person, base int64) {
+// decodeStays gives the cohorts in the order in which they stand there; -1 = retired.
+func (g *Program) decodeStays(r *reader, p *Person, base int64) (order []int) {
 	at := base
 	for n := r.count(3); n > 0 && !r.bad; n-- {
 		id := r.uint16()
 		at -= r.varint()
 		if at > base || at < -maxTime {
 			r.bad = true
-			return
+			return nil
 		}
-		i := slices.IndexFunc(g.cohorts, func(c cohort) bool { return c.id == id })
+		i := -1
+		for k := range g.cohorts {
+			if g.cohorts[k].id == id {
+				i = k
+			}
+		}
+		order = append(order, i)
 		switch {
 		case i >= 0 && p.stayOf(i) < 0:
 			p.enter(i, at)
@@ -191,6 +248,7 @@ func (g *Program) decodeStays(r *reader, p *Person, base int64) {
 			r.bad = true
 		}
 	}
+	return order
 }
 
 func (p *Person) decodeContacts(r *reader) {

@@ -53,11 +53,12 @@ func TestCompile_TellsEveryProblemAtOnce(t *testing.T) {
 	}
 	want := []string{
 		"events.view.names[1]", "events.view", "events.nameless", "events.odd.kinds[0]", "events",
+		"cohorts[1].key", "cohorts[4]",
 		"cohorts[0].when.all[0].did.event", "cohorts[0].when.all[1].did.at_least", "cohorts[0].when.all[1].did.within",
 		"cohorts[0].when.all[1].did.none_of[0]",
-		"cohorts[1].key", "cohorts[1].when.silent.for",
+		"cohorts[1].when.silent.for",
 		"cohorts[2]", "cohorts[3]",
-		"cohorts[4]", "cohorts[4].when.quiet.for", "cohorts[4].when.quiet.none_of[1]",
+		"cohorts[4].when.quiet.for", "cohorts[4].when.quiet.none_of[1]",
 		"cohorts[5].when.any", "cohorts[6].when",
 		"cohorts[7].when" + strings.Repeat(".not", maxDepth+1),
 		"cohorts[8]",
@@ -65,7 +66,7 @@ func TestCompile_TellsEveryProblemAtOnce(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	if p := faults.Problems[5]; p.Unknown != "veiw" || !slices.Contains(p.Known, "view") {
+	if p := faults.Problems[7]; p.Unknown != "veiw" || !slices.Contains(p.Known, "view") {
 		t.Errorf("an unknown event: got %+v", p)
 	}
 }
@@ -153,7 +154,7 @@ func TestMatch(t *testing.T) {
 		{event.KindIdentify, "", event.SourcePipelines, 0},
 		{event.Kind(200), "purchase", event.SourcePipelines, 0},
 	} {
-		if got := g.Match(c.kind, c.name, c.source); got != c.want {
+		if got := g.Match(&event.Event{Kind: c.kind, Name: c.name, Source: c.source}); got != c.want {
 			t.Errorf("%v %q from %q: got %b, want %b", c.kind, c.name, c.source, got, c.want)
 		}
 	}

@@ -7,6 +7,7 @@ type Fact struct {
 	At     int64  // event time
 	ID     uint32 // 24-bit hash of the event id: tells a redelivery from a second event of the same instant
 	Offset int64  // place in the log, for evidence; no part of its identity
+	Value  int64  // what it adds to a sum, in ten-thousandths; 0 where the pattern is counted
 }
 
 // newer orders facts, newest first.

@@ -38,9 +38,10 @@ func fingerprint(s Spec, used []pattern) string {
 	var c canon
 	keys := make([]string, 0, len(used))
 	for _, p := range used {
-		keys = append(keys, p.key)
+		keys = append(keys, p.event)
 	}
 	slices.Sort(keys)
+	keys = slices.Compact(keys)
 	c.text("cohortflow catalogue 1")
 	c.texts(keys)
 	for _, key := range keys {
@@ -56,6 +57,7 @@ func fingerprint(s Spec, used []pattern) string {
 		}
 		c.number(int64(kinds))
 		c.text(p.Source)
+		c.where(p.Where)
 	}
 	c.number(int64(len(s.Cohorts)))
 	for _, d := range s.Cohorts {
@@ -67,9 +69,26 @@ func fingerprint(s Spec, used []pattern) string {
 			}
 			c.condition(n)
 		}
+		if d.Dwell > 0 {
+			c.text("dwell")
+			c.number(d.Dwell)
+		}
+	}
+	for _, group := range s.Groups {
+		c.text("group")
+		c.texts(group.Cohorts)
 	}
 	sum := strconv.FormatUint(xxhash.Sum64(c), 16)
 	return "0000000000000000"[len(sum):] + sum
+}
+
+// where writes nothing where there is nothing, so that what stood before there were
+// predicates keeps its fingerprint.
+func (c *canon) where(p Predicate) {
+	if p != nil {
+		c.text("where")
+		c.text(p.Text())
+	}
 }
 
 func (c *canon) condition(n *Condition) {
@@ -80,15 +99,38 @@ func (c *canon) condition(n *Condition) {
 		c.number(int64(max(n.Did.AtLeast, 1)))
 		c.number(n.Did.Within)
 		c.sortedTexts(n.Did.NoneOf)
+		c.where(n.Did.Where)
+	case n.Sum != nil:
+		c.text("sum")
+		c.text(n.Sum.Event)
+		c.text(n.Sum.Property)
+		c.number(scaled(n.Sum.AtLeast))
+		c.number(n.Sum.Within)
+		c.where(n.Sum.Where)
+	case n.Attribute != nil:
+		c.text("attribute")
+		c.text(n.Attribute.Text())
+	case n.Member != "":
+		c.text("member")
+		c.text(n.Member)
+	case n.During != nil && n.During.Weekly != nil:
+		c.text("weekly")
+		c.text(n.During.Weekly.String())
+	case n.During != nil:
+		c.text("during")
+		c.number(n.During.From)
+		c.number(n.During.To)
 	case n.Silent != nil:
 		c.text("silent")
 		c.text(n.Silent.Event)
 		c.number(n.Silent.For)
+		c.where(n.Silent.Where)
 	case n.Quiet != nil:
 		c.text("quiet")
 		c.text(n.Quiet.Event)
 		c.number(n.Quiet.For)
 		c.sortedTexts(n.Quiet.NoneOf)
+		c.where(n.Quiet.Where)
 	case n.Not != nil:
 		c.text("not")
 		c.condition(n.Not)

@@ -140,8 +140,9 @@ func (f *fold) event(key, name, id string, at, acceptedAt int64) []Transition {
 	f.advance(max(f.logTime, acceptedAt))
 	p := f.person(key)
 	from := len(f.all)
+	e := event.Event{Kind: event.KindTrack, Name: name, Source: event.SourcePipelines}
 	f.program.Apply(p, &Observation{
-		Patterns: f.program.Match(event.KindTrack, name, event.SourcePipelines),
+		Patterns: f.program.Match(&e),
 		At:       at, Offset: f.offset, ID: id, AcceptedAt: acceptedAt,
 	}, f.logTime, &f.out)
 	f.offset++

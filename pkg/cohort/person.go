@@ -1,6 +1,10 @@
 package cohort
 
-import "math"
+import (
+	"math"
+
+	"github.com/cohortflow/cohortflow/pkg/event"
+)
 
 // MaxContacts is how many sealed contacts of a person are kept.
 const MaxContacts = 8
@@ -16,10 +20,12 @@ type Person struct {
 	Armed    int64    // instant at which a deadline is armed for the person: the caller's, kept with the state; 0 = none
 	Contacts [][]byte // sealed, oldest first; neither the list nor its entries are ever changed in place
 
-	judged  int64     // every change up to this instant has been decided, those exactly at it perhaps not
-	facts   [][]Fact  // per pattern, newest first
-	stays   []stay    // by cohort
-	retired []retired // of cohorts that the catalogue no longer has
+	judged     int64       // every change up to this instant has been decided, those exactly at it perhaps not
+	facts      [][]Fact    // per pattern, newest first
+	attributes []attribute // those that predicates read
+	traits     []uint8     // values of the predicates on attributes, traitUnset where not known
+	stays      []stay      // by cohort
+	retired    []retired   // of cohorts that the catalogue no longer has
 
 	next      int64 // result of NextDeadline, until something is decided or a fact moves
 	nextKnown bool
@@ -29,6 +35,7 @@ type Person struct {
 type stay struct {
 	cohort  int
 	entered int64
+	leaving int64 // since when the rule says no, while the stay dwells; Never = it does not
 }
 
 type retired struct {
@@ -43,7 +50,9 @@ type Observation struct {
 	Offset     int64    // in the log
 	ID         string   // event id
 	AcceptedAt int64
-	Contacts   [][]byte // sealed contacts that the event tells, deterministic
+	Contacts   [][]byte          // sealed contacts that the event tells, deterministic
+	Properties *event.Properties // for sums and attributes; may be nil
+	Tells      bool              // Properties are attributes of the person
 }
 
 // Retired tells how many stays stand that belong to no cohort of the catalogue.
@@ -66,7 +75,7 @@ func (p *Person) enter(cohort int, at int64) {
 	}
 	p.stays = append(p.stays, stay{})
 	copy(p.stays[i+1:], p.stays[i:])
-	p.stays[i] = stay{cohort: cohort, entered: at}
+	p.stays[i] = stay{cohort: cohort, entered: at, leaving: Never}
 }
 
 func (p *Person) exit(cohort int) {
@@ -75,10 +84,16 @@ func (p *Person) exit(cohort int) {
 	}
 }
 
-// nextFact gives the time of the earliest fact later than t in the patterns.
-func (p *Person) nextFact(patterns []int, t int64) int64 {
+// nextFact gives the time of the earliest thing later than t that is known of what a
+// cohort asks about.
+func (p *Person) nextFact(c *cohort, t int64) int64 {
 	next := Never
-	for _, i := range patterns {
+	for _, i := range c.attributes {
+		if a := &p.attributes[i]; a.told && a.at > t {
+			next = min(next, a.at)
+		}
+	}
+	for _, i := range c.patterns {
 		if n := laterThan(p.facts[i], t); n > 0 {
 			next = min(next, p.facts[i][n-1].At)
 		}
@@ -86,10 +101,15 @@ func (p *Person) nextFact(patterns []int, t int64) int64 {
 	return next
 }
 
-// latestFact gives the time of the newest fact in the patterns.
-func (p *Person) latestFact(patterns []int) int64 {
+// latestFact gives the time of the newest thing that is known of what a cohort asks about.
+func (p *Person) latestFact(c *cohort) int64 {
 	latest := int64(math.MinInt64)
-	for _, i := range patterns {
+	for _, i := range c.attributes {
+		if a := &p.attributes[i]; a.told {
+			latest = max(latest, a.at)
+		}
+	}
+	for _, i := range c.patterns {
 		if len(p.facts[i]) > 0 {
 			latest = max(latest, p.facts[i][0].At)
 		}

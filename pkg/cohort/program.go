@@ -14,14 +14,30 @@ type Program struct {
 	names    map[string][]matcher
 	anyName  []matcher
 	words    int // words of a set of cohorts
+
+	order       []int // in which cohorts are decided: after those that they ask about
+	attributes  []attributeDef
+	attributeOf map[string]int
+	traits      int // predicates on attributes
+}
+
+// attributeDef is one attribute that predicates read.
+type attributeDef struct {
+	name  string
+	id    uint16 // in state
+	ranks []int  // places in the order of deciding of the cohorts that ask about it
 }
 
 type cohort struct {
-	key      string
-	id       uint16    // in state: hash of the key
-	outside  condition // decides for those outside: true = they enter
-	inside   condition // decides for those inside: false = they leave
-	patterns []int     // that its conditions ask about
+	key        string
+	id         uint16    // in state: hash of the key
+	outside    condition // decides for those outside: true = they enter
+	inside     condition // decides for those inside: false = they leave
+	outranks   condition // true = stronger cohorts of its groups hold the person; nil = there are none
+	dwell      int64
+	path       bool  // membership depends on how it came about, not on the facts alone
+	patterns   []int // that its conditions ask about, those of cohorts that it asks about too
+	attributes []int // likewise
 }
 
 func (c *cohort) decides(in bool) condition {
@@ -32,16 +48,21 @@ func (c *cohort) decides(in bool) condition {
 }
 
 type pattern struct {
-	key  string
-	id   uint16 // in state: hash of what is kept and the key
-	keep int
-	uses []use // by cohort
+	key      string // of the event, with what narrows it
+	event    string
+	where    Predicate // beside that of the event
+	property string    // whose values are summed; empty = events are counted
+	id       uint16    // in state: hash of what is kept and the key
+	keep     int
+	most     int64 // largest sum that is asked for
+	uses     []use // by cohort
 }
 
 // use says that a cohort asks for the newest depth events of a pattern; an event
 // that comes in behind them does not concern it.
 type use struct {
 	cohort int
+	rank   int // of the cohort, in the order of deciding
 	depth  int
 }
 
@@ -49,27 +70,72 @@ type use struct {
 type matcher struct {
 	kinds  uint32
 	source string
+	where  [2]Predicate // of the event, of the condition; nil = all
+	reads  bool         // the properties are needed
 	bit    Patterns
 }
 
-func (m matcher) takes(kind event.Kind, source string) bool {
-	return kind < kindBits && m.kinds>>kind&1 == 1 && (m.source == "" || m.source == source)
+func (m *matcher) takes(e *event.Event) bool {
+	if e.Kind >= kindBits || m.kinds>>e.Kind&1 == 0 || m.source != "" && m.source != e.Source {
+		return false
+	}
+	for _, w := range m.where {
+		if w != nil && !w.Holds(Properties{&e.Properties}) {
+			return false
+		}
+	}
+	return true
 }
 
 // Match gives the patterns that an event belongs to. Empty = no condition asks about it.
-func (g *Program) Match(kind event.Kind, name, source string) Patterns {
+func (g *Program) Match(e *event.Event) Patterns {
 	var set Patterns
-	for _, m := range g.names[name] {
-		if m.takes(kind, source) {
-			set |= m.bit
+	named := g.names[e.Name]
+	for i := range named {
+		if named[i].takes(e) {
+			set |= named[i].bit
 		}
 	}
-	for _, m := range g.anyName {
-		if m.takes(kind, source) {
-			set |= m.bit
+	for i := range g.anyName {
+		if g.anyName[i].takes(e) {
+			set |= g.anyName[i].bit
 		}
 	}
 	return set
+}
+
+// Reads says whether the event's properties are needed to Match it or to take it in:
+// until then they need not be decoded.
+func (g *Program) Reads(e *event.Event) bool {
+	if len(g.attributes) > 0 && (e.Kind == event.KindIdentify || e.Kind == event.KindSubscription) {
+		return true
+	}
+	named := g.names[e.Name]
+	for i := range named {
+		if named[i].reads {
+			return true
+		}
+	}
+	for i := range g.anyName {
+		if g.anyName[i].reads {
+			return true
+		}
+	}
+	return false
+}
+
+// Tells says whether the event's properties are attributes of the person that some
+// condition asks about.
+func (g *Program) Tells(e *event.Event) bool {
+	if len(g.attributes) == 0 || e.Kind != event.KindIdentify && e.Kind != event.KindSubscription {
+		return false
+	}
+	for i := range g.attributes {
+		if _, ok := tells(&e.Properties, g.attributes[i].name); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // Revision is a fingerprint of everything in the Spec that decisions depend on, in hex.

@@ -17,6 +17,7 @@ const (
 	ReasonEvent             = "event"              // an event of the person made it so
 	ReasonWindowEnded       = "window_ended"       // time passed: a window ran out, or a pause was long enough
 	ReasonDefinitionChanged = "definition_changed" // the catalogue changed
+	ReasonOutranked         = "outranked"          // a stronger cohort of the group took the person
 	ReasonMerged            = "merged"
 	ReasonErased            = "erased"
 )

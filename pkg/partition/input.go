@@ -19,10 +19,11 @@ const (
 // Record is one record of the log, decoded.
 type Record struct {
 	Offset   int64
-	Stamp    int64 // see Stamp; ms
-	Event    *event.Event
-	Contacts [][]byte // sealed contacts that the event names
-	Key      []byte   // as they stand in the log: the anchor's checksum is over both
+	Stamp    int64        // see Stamp; ms
+	Event    *event.Event // without properties, where Config.Read is set
+	whole    bool         // the properties have been read
+	Contacts [][]byte     // sealed contacts that the event names
+	Key      []byte       // as they stand in the log: the anchor's checksum is over both
 	Value    []byte
 	Bad      bool // could not be decoded: it counts for the offset and for nothing else
 }

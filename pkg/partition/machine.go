@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
 )
 
 // Config is what a tenure is begun with. Zero values of the numbers take the defaults named.
@@ -14,17 +15,20 @@ type Config struct {
 	CatalogueText string // the catalogue that this owner wants in force
 	Revision      string // its fingerprint
 	Compile       func(text string) (*cohort.Program, error)
-	Ticks         bool  // append tick records by the wall clock (off where time is data)
-	CommitEvery   int64 // ms between commits when caught up (100)
-	CommitPeople  int   // touched people that make a commit due sooner (4,000)
-	BehindEvery   int64 // ms between commits while behind the log (2,000)
-	BehindPeople  int   // touched people that make a commit due while behind (20,000)
-	MaxTouched    int   // touched, uncommitted people beyond which no record is taken (50,000)
-	Residents     int   // people kept in memory (100,000)
-	Horizon       int64 // ms of deadlines kept in memory ahead of log time (6 h)
-	Progress      int64 // ms between watermarks while there is progress (1,000)
-	Heartbeat     int64 // ms between watermarks while idle (15 min)
-	Budget        int   // records per Step (1,024)
+	// Read decodes a record's properties, which are left out of it until some rule asks for
+	// them; nil where records come whole.
+	Read         func(value []byte, e *event.Event) error
+	Ticks        bool  // append tick records by the wall clock (off where time is data)
+	CommitEvery  int64 // ms between commits when caught up (100)
+	CommitPeople int   // touched people that make a commit due sooner (4,000)
+	BehindEvery  int64 // ms between commits while behind the log (2,000)
+	BehindPeople int   // touched people that make a commit due while behind (20,000)
+	MaxTouched   int   // touched, uncommitted people beyond which no record is taken (50,000)
+	Residents    int   // people kept in memory (100,000)
+	Horizon      int64 // ms of deadlines kept in memory ahead of log time (6 h)
+	Progress     int64 // ms between watermarks while there is progress (1,000)
+	Heartbeat    int64 // ms between watermarks while idle (15 min)
+	Budget       int   // records per Step (1,024)
 }
 
 func (c Config) withDefaults() Config {

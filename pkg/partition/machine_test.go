@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,9 +32,9 @@ func (w *world) settle(t *testing.T) *owner {
 // it who comes only now: of the owner in office.
 func (w *world) told() int64 {
 	records := w.outputs[Transitions].records
-	for i := len(records) - 1; i >= 0; i-- {
-		if records[i].mark != nil {
-			return records[i].mark.Processed
+	for _, r := range slices.Backward(records) {
+		if r.mark != nil {
+			return r.mark.Processed
 		}
 	}
 	return -1

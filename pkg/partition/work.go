@@ -95,8 +95,8 @@ func (m *Machine) take(r *Record, logTime int64) bool {
 		m.Stats.Skipped++
 		return true
 	}
-	patterns := m.program.Match(e.Kind, e.Name, e.Source)
-	if patterns == 0 && len(r.Contacts) == 0 {
+	patterns, tells := m.concerns(r)
+	if patterns == 0 && !tells && len(r.Contacts) == 0 {
 		m.Stats.Skipped++
 		return true
 	}
@@ -107,14 +107,27 @@ func (m *Machine) take(r *Record, logTime int64) bool {
 	}
 	from := len(m.decisions.List)
 	o := cohort.Observation{
-		Patterns: patterns, At: e.EventAt, Offset: r.Offset, ID: e.ID,
-		AcceptedAt: e.AcceptedAt, Contacts: r.Contacts,
+		Patterns: patterns, Tells: tells, At: e.EventAt, Offset: r.Offset, ID: e.ID,
+		AcceptedAt: e.AcceptedAt, Contacts: r.Contacts, Properties: &e.Properties,
 	}
 	if m.program.Apply(&p.person, &o, logTime, &m.decisions) {
 		m.touch(p)
 	}
 	m.number(p, from, r.Offset)
 	return true
+}
+
+// concerns says what the rules in force see in a record.
+func (m *Machine) concerns(r *Record) (patterns cohort.Patterns, tells bool) {
+	if !r.whole && m.cfg.Read != nil && m.program.Reads(r.Event) {
+		r.whole = true
+		if err := m.cfg.Read(r.Value, r.Event); err != nil {
+			// Its head could be read: what is damaged are the properties, and no rule holds for none.
+			r.Event.Properties = event.Properties{}
+			m.Stats.Bad++
+		}
+	}
+	return m.program.Match(r.Event), m.program.Tells(r.Event)
 }
 
 // passDeadlines works off every deadline before until, in the order (instant,
@@ -238,7 +251,10 @@ func (m *Machine) prefetch(until int64) {
 	for _, batch := range m.queue {
 		for i := from; i < len(batch) && len(keys) < maxLoad; i++ {
 			r := &batch[i]
-			if r.Bad || r.Event.Person == "" || m.program.Match(r.Event.Kind, r.Event.Name, r.Event.Source) == 0 && len(r.Contacts) == 0 {
+			if r.Bad || r.Event.Person == "" {
+				continue
+			}
+			if patterns, tells := m.concerns(r); patterns == 0 && !tells && len(r.Contacts) == 0 {
 				continue
 			}
 			until = max(until, r.Stamp)

@@ -398,7 +398,7 @@ func (w *world) fold() []cohort.Transition {
 			w.rules.Fire(due, at, now, &out)
 		}
 		logTime = now
-		if g := w.rules.Match(r.Event.Kind, r.Event.Name, ""); g != 0 {
+		if g := w.rules.Match(r.Event); g != 0 {
 			p := people[r.Event.Person]
 			if p == nil {
 				p = &cohort.Person{}

@@ -18,6 +18,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 
+	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
@@ -87,6 +88,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 		Machine: partition.Config{
 			Owner: settings.Instance(cfg.Instance, "processor"), CatalogueText: string(deps.Catalogue.Text), Revision: deps.Catalogue.Program.Revision(),
 			Compile:     compileText,
+			Read:        avrocodec.DecodeEvent,
 			Ticks:       !deps.EventClock,
 			CommitEvery: cfg.CommitEvery.Milliseconds(),
 			MaxTouched:  cfg.MaxTouched, Residents: cfg.Residents, Heartbeat: cfg.Heartbeat.Milliseconds(),

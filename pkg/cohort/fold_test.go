@@ -137,13 +137,24 @@ func (f *fold) person(key string) *Person {
 }
 
 func (f *fold) event(key, name, id string, at, acceptedAt int64) []Transition {
-	f.advance(max(f.logTime, acceptedAt))
+	return f.apply(key, event.Event{Kind: event.KindTrack, Name: name, Source: event.SourcePipelines, ID: id, EventAt: at, AcceptedAt: acceptedAt})
+}
+
+func (f *fold) occur(key string, o occurrence, acceptedAt int64) []Transition {
+	e := event.Event{Kind: event.KindTrack, Name: o.role, ID: o.id, EventAt: o.at, AcceptedAt: acceptedAt, Properties: *o.properties()}
+	if o.role == "" {
+		e.Kind = event.KindIdentify
+	}
+	return f.apply(key, e)
+}
+
+func (f *fold) apply(key string, e event.Event) []Transition {
+	f.advance(max(f.logTime, e.AcceptedAt))
 	p := f.person(key)
 	from := len(f.all)
-	e := event.Event{Kind: event.KindTrack, Name: name, Source: event.SourcePipelines}
 	f.program.Apply(p, &Observation{
-		Patterns: f.program.Match(&e),
-		At:       at, Offset: f.offset, ID: id, AcceptedAt: acceptedAt,
+		Patterns: f.program.Match(&e), Tells: f.program.Tells(&e), Properties: &e.Properties,
+		At: e.EventAt, Offset: f.offset, ID: e.ID, AcceptedAt: e.AcceptedAt,
 	}, f.logTime, &f.out)
 	f.offset++
 	f.collect(p)

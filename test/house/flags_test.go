@@ -32,10 +32,12 @@ type command struct {
 
 var commands = map[string]func() (command, error){
 	"ingest": build("ingest"), "processor": build("processor"), "sink": build("sink"), "standalone": build("standalone"),
+	"cohortctl": build("cohortctl", "simulate"),
 }
 
-// build makes a function that builds a service's command at its first call.
-func build(service string) func() (command, error) {
+// build makes a function that builds a service's command at its first call. A command that
+// does several things has its settings in the help of each.
+func build(service string, does ...string) func() (command, error) {
 	return sync.OnceValues(func() (c command, err error) {
 		dirs, err := filepath.Glob(filepath.Join(root, "services", service, "cmd", "*"))
 		if err != nil || len(dirs) != 1 {
@@ -50,7 +52,14 @@ func build(service string) func() (command, error) {
 		if err := made.Run(); err != nil {
 			return c, err
 		}
-		help, err := exec.Command(c.path, "--help").Output()
+		var help []byte
+		for _, what := range append([]string{""}, does...) {
+			text, err := exec.Command(c.path, append(strings.Fields(what), "--help")...).Output()
+			if err != nil {
+				return c, err
+			}
+			help = append(help, text...)
+		}
 		c.flags, c.names = map[string]bool{}, map[string]bool{}
 		for _, name := range variable.FindAllString(string(help), -1) {
 			c.names[name] = true
@@ -68,7 +77,11 @@ func of(t *testing.T, service string) command {
 	if err != nil {
 		t.Fatalf("build the command of %s: %v", service, err)
 	}
-	if !c.names["COHORTFLOW_KAFKA_BROKERS"] || !c.flags["kafka-brokers"] {
+	setting := "kafka-brokers" // that it surely has
+	if service == "cohortctl" {
+		setting = "catalogue"
+	}
+	if !c.names["COHORTFLOW_"+strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))] || !c.flags[setting] {
 		t.Fatalf("the help of %s could not be read: it names %v", service, slices.Sorted(maps.Keys(c.names)))
 	}
 	return c

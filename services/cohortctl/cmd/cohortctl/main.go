@@ -1,0 +1,46 @@
+// Command cohortctl tries catalogues out before anybody is sent anything.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cohortflow/cohortflow/pkg/config"
+	"github.com/cohortflow/cohortflow/pkg/lifecycle"
+	"github.com/cohortflow/cohortflow/services/cohortctl"
+)
+
+type cli struct {
+	Simulate simulate `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
+}
+
+type simulate struct{ cohortctl.Simulate }
+
+// Help stands below the flags.
+func (simulate) Help() string { return cohortctl.SimulateHelp }
+
+const name = "cohortctl"
+
+func main() {
+	var c cli
+	if _, err := config.Parse(&c, name, "Tries catalogues of Cohortflow out.", os.Args[1:]); err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		os.Exit(2)
+	}
+	to := cohortctl.Streams{Out: os.Stdout, Err: os.Stderr}
+	if info, err := os.Stderr.Stat(); err == nil {
+		to.Interactive = info.Mode()&os.ModeCharDevice != 0
+	}
+	wrongUsage := false
+	code := lifecycle.Main(func(ctx context.Context) error {
+		err := c.Simulate.Run(ctx, to)
+		wrongUsage = errors.Is(err, cohortctl.ErrUsage)
+		return err
+	})
+	if wrongUsage {
+		code = 2
+	}
+	os.Exit(code)
+}

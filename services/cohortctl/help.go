@@ -1,0 +1,21 @@
+package cohortctl
+
+// SimulateHelp is what --help says about the form of recordings.
+const SimulateHelp = `
+Time is data: each event's own instant, in whole milliseconds. Rows may stand in any order; those with the
+same event id, person and instant count once. What nobody's user id stands in is ignored and counted.
+
+CSV: the header names the columns. event_time (RFC 3339), user_id and event_name are needed, event_id is
+taken where it is there, and all others are properties: texts, unless the header says NAME:number or
+NAME:boolean. price is a number anyway.
+
+NDJSON: each line is a normalised event or a body of the Pipelines API.
+
+  {"kind": "track", "name": "Order Completed", "event_at": "2026-11-27T08:00:00.000Z", "event_id": "o1",
+   "customer_id": "ada", "strings": {"currency": "EUR"}, "numbers": {"total": 99.5}}
+
+has the fields of the schema of customerio.events.v1; instants are RFC 3339 or milliseconds since 1970, and
+what is empty is left out. A body is one call ({"type": "track", "userId": ...}) or a batch ({"batch": [...]}).
+
+The transitions are CSV: cohort,user_id,at,transition, by cohort in the order of the catalogue, then person,
+then time. Exit codes: 0, 1 for a file that is at fault, 2 for wrong usage.`

@@ -72,7 +72,7 @@ func (m *Meters) evaluated(ctx context.Context, n int64) { m.evaluations.Add(ctx
 
 // stored records how long an operation on the store took; other effects are none.
 func (m *Meters) stored(ctx context.Context, e partition.Effect, took time.Duration, class partition.Failure) {
-	name := ""
+	var name string
 	switch e.(type) {
 	case partition.LoadCheckpoint:
 		name = "load_checkpoint"

@@ -130,3 +130,26 @@ func TestDuring_NeverAgreeing(t *testing.T) {
 		t.Errorf("got %v", told(f.all))
 	}
 }
+
+// The promised end of a stay looks ahead through cohorts that come and go by themselves.
+func TestValidUntil_LooksThroughOtherCohorts(t *testing.T) {
+	lingering := when("lingering", has("view", 1, hour))
+	lingering.Dwell = 10 * minute
+	f := newFold(t, compile(t, shopSpec([]Group{{Key: "mood", Cohorts: []string{"silent", "viewing"}}},
+		when("silent", Condition{Silent: &Silent{Event: "view", For: 30 * minute}}),
+		when("viewing", has("view", 1, day)),
+		lingering,
+		when("with_them", Condition{Member: "lingering"}),
+	)))
+	f.event("p", "view", "v", 0, 0)
+	got := map[string]int64{}
+	for _, d := range f.all {
+		got[d.Cohort] = d.ValidUntil / minute
+	}
+	want := map[string]int64{"viewing": 30, "lingering": 70, "with_them": 70}
+	for key, at := range want {
+		if got[key] != at {
+			t.Errorf("%s: valid until minute %d, want %d", key, got[key], at)
+		}
+	}
+}

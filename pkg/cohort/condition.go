@@ -26,6 +26,8 @@ type condition interface {
 	at(p *Person, t int64) (truth, int64)
 	// evidence appends the events behind the value at t.
 	evidence(dst []Evidence, p *Person, t int64) []Evidence
+	// explain tells the same to people.
+	explain(p *Person, t int64) Explanation
 }
 
 type allOf []condition

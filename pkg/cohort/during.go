@@ -1,7 +1,10 @@
 package cohort
 
 // span: a stretch of the calendar.
-type span struct{ from, to int64 }
+type span struct {
+	from, to int64
+	text     string
+}
 
 func (c span) at(_ *Person, t int64) (truth, int64) {
 	switch {

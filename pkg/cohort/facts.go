@@ -80,6 +80,7 @@ type ask struct {
 	pattern int
 	nth     int
 	keep    int // how many facts the pattern keeps; at least nth
+	name    string
 }
 
 // at answers the ask from the facts that are not later than t. Hidden happens

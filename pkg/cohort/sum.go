@@ -8,6 +8,8 @@ type sum struct {
 	least  int64
 	most   int64 // largest sum that somebody asks the pattern for: facts behind it are forgotten
 	within int64 // 0 = ever
+
+	property string
 }
 
 func (c *sum) at(p *Person, t int64) (truth, int64) {

@@ -1,8 +1,8 @@
 // Package cohortctl is the tool of those who write catalogues: it tries them on recorded
 // events before anybody is sent anything. This file is its composition root:
 //
-//	recordings ─► recording ─► simulate ─► transitions as CSV
-//	                              └─► report
+//	recordings ─► recording ─► simulate, or through ─► transitions as CSV
+//	                                                └─► report
 package cohortctl
 
 import (
@@ -10,6 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -18,6 +21,7 @@ import (
 	"github.com/cohortflow/cohortflow/services/cohortctl/internal/recording"
 	"github.com/cohortflow/cohortflow/services/cohortctl/internal/report"
 	"github.com/cohortflow/cohortflow/services/cohortctl/internal/simulate"
+	"github.com/cohortflow/cohortflow/services/cohortctl/internal/through"
 )
 
 // ErrUsage is wrapped when a command was told what cannot be: the files were not looked at.
@@ -36,10 +40,11 @@ func usage(format string, args ...any) error {
 
 // plan is a checked Simulate.
 type plan struct {
-	rules *catalogue.Catalogue
-	roles simulate.Roles
-	until int64
-	read  recording.Options
+	rules  *catalogue.Catalogue
+	roles  simulate.Roles
+	until  int64
+	read   recording.Options
+	binary string // of the standalone
 }
 
 // Run plays the recordings. The error is an ErrUsage, or tells what is wrong with a file.
@@ -50,10 +55,16 @@ func (s *Simulate) Run(ctx context.Context, to Streams) error {
 	}
 	say := newProgress(to)
 	history := simulate.NewHistory(p.rules.Program, &p.rules.Spec, p.roles)
+	script := through.NewScript(p.rules.Program, p.roles)
 	take := func(e *event.Event) error {
 		say.tell("events read", history.Counts().Events)
 		if history.Counts().Events%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if s.Through {
+			if err := script.Add(e); err != nil {
+				return err
+			}
 		}
 		return history.Add(e)
 	}
@@ -63,7 +74,14 @@ func (s *Simulate) Run(ctx context.Context, to Streams) error {
 			return err
 		}
 	}
-	outcome, err := history.Run(ctx, simulate.Options{Until: p.until, Progress: func(n int) { say.tell("people played", n) }})
+	var outcome *simulate.Outcome
+	if s.Through {
+		outcome, err = through.Play(ctx, through.Config{
+			Binary: p.binary, Catalogue: p.rules.Text, Spec: &p.rules.Spec, Cohorts: p.rules.Program.Cohorts(), Until: p.until, Progress: say.tell, Log: to.Err,
+		}, script)
+	} else {
+		outcome, err = history.Run(ctx, simulate.Options{Until: p.until, Progress: func(n int) { say.tell("people played", n) }})
+	}
 	say.done()
 	if err != nil {
 		return err
@@ -108,7 +126,36 @@ func (s *Simulate) plan() (*plan, error) {
 		}
 		p.read.EmailKey = keys.EmailKey
 	}
+	if s.Through {
+		if p.binary, err = findBinary(s.Binary); err != nil {
+			return nil, usage("--binary %w", err)
+		}
+	}
 	return p, nil
+}
+
+// standaloneName is how the standalone's command is called.
+const standaloneName = "cohortflow"
+
+// findBinary looks for the standalone beside this command, as both are built together,
+// then in the PATH.
+func findBinary(given string) (string, error) {
+	if given == "" {
+		given = standaloneName
+		if own, err := os.Executable(); err == nil {
+			if path, err := exec.LookPath(filepath.Join(filepath.Dir(own), standaloneName)); err == nil {
+				return path, nil
+			}
+		}
+	}
+	path, err := exec.LookPath(given)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("names the standalone's command, which is not to be found (%w): make build makes it as bin/%s", err, standaloneName)
+	}
+	return path, nil
 }
 
 // write puts transitions and report where they belong.

@@ -12,5 +12,7 @@ type Simulate struct {
 	Out            string   `placeholder:"FILE" help:"Write the transitions there. Without it they go to the standard output."`
 	Report         bool     `help:"Print a report to the standard output: entries, exits, peaks of cohorts and destinations, and whether their limits would hold. The transitions go to --out only."`
 	JSON           bool     `name:"json" help:"The report as JSON."`
+	Through        bool     `help:"Play the events through the whole standalone flow instead, in a process of its own that is gone afterwards; the transitions are the same."`
+	Binary         string   `placeholder:"FILE" help:"The standalone's command for --through (default: cohortflow beside cohortctl, else in the PATH)."`
 	SealSecretFile string   `placeholder:"FILE" help:"File with the seal secrets of the flow: makes the keys of people known by email alone, whose events are ignored without it."`
 }

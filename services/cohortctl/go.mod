@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/cohortflow/cohortflow/deploy v0.0.0
 	github.com/cohortflow/cohortflow/pkg v0.0.0
-	github.com/cohortflow/cohortflow/schemas v0.0.0 // indirect
+	github.com/cohortflow/cohortflow/schemas v0.0.0
 )
 
 replace github.com/cohortflow/cohortflow/pkg => ../../pkg

@@ -88,7 +88,7 @@ func (h *History) Add(e *event.Event) error {
 	c := &h.counts
 	c.Events++
 	switch {
-	case unplayed(e.Kind):
+	case Unplayed(e.Kind):
 		c.Unplayed++
 		return nil
 	case e.Person == "" && e.IDs.Email != "":
@@ -123,8 +123,8 @@ func (h *History) Add(e *event.Event) error {
 	return nil
 }
 
-// unplayed are kinds that need more than one person, or that the log has for itself.
-func unplayed(k event.Kind) bool {
+// Unplayed are kinds that need more than one person, or that the log has for itself.
+func Unplayed(k event.Kind) bool {
 	switch k {
 	case event.KindMerge, event.KindErase, event.KindUnerase, event.KindTick, event.KindCatalog:
 		return true
@@ -144,12 +144,15 @@ func (h *History) person(key string) uint32 {
 	return n
 }
 
+// RowID names an event that has no id, by its number among all events.
+func RowID(number int) string { return "row:" + strconv.Itoa(number) }
+
 const idBlock = 1 << 16
 
 // id keeps an id without an allocation for each.
 func (h *History) id(id string) string {
 	if id == "" {
-		id = "row:" + strconv.Itoa(h.counts.Events)
+		id = RowID(h.counts.Events)
 	}
 	if h.ids.Cap()-h.ids.Len() < len(id) {
 		h.ids = strings.Builder{}

@@ -6,6 +6,7 @@ import "github.com/cohortflow/cohortflow/pkg/cohort"
 type needs struct {
 	properties bool // of events, for tests, sums and attributes
 	endless    bool // a weekly calendar: deadlines never end by themselves
+	lastSpan   int64
 }
 
 // NeedsProperties says whether some rule reads the properties of events.
@@ -14,6 +15,9 @@ func NeedsProperties(spec *cohort.Spec) bool { return needsOf(spec).properties }
 // Endless says whether deadlines of the catalogue go on for ever, so that a run needs
 // an end.
 func Endless(spec *cohort.Spec) bool { return needsOf(spec).endless }
+
+// LastSpan gives the end of the last span of time that the catalogue names; 0 = none.
+func LastSpan(spec *cohort.Spec) int64 { return needsOf(spec).lastSpan }
 
 func needsOf(spec *cohort.Spec) needs {
 	var n needs
@@ -35,6 +39,9 @@ func (n *needs) condition(c *cohort.Condition) {
 	n.properties = n.properties || c.Sum != nil || c.Attribute != nil ||
 		c.Did != nil && c.Did.Where != nil || c.Silent != nil && c.Silent.Where != nil || c.Quiet != nil && c.Quiet.Where != nil
 	n.endless = n.endless || c.During != nil && c.During.Weekly != nil
+	if c.During != nil {
+		n.lastSpan = max(n.lastSpan, c.During.To)
+	}
 	if c.Not != nil {
 		n.condition(c.Not)
 	}

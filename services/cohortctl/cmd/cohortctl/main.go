@@ -14,6 +14,9 @@ import (
 
 type cli struct {
 	Simulate simulate `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
+	Cohorts  struct {
+		Lint cohortctl.Lint `cmd:"" help:"Check catalogues and tell what is wrong with them, with place and remedy."`
+	} `cmd:"" help:"Work on catalogues of cohorts."`
 }
 
 type simulate struct{ cohortctl.Simulate }
@@ -25,7 +28,8 @@ const name = "cohortctl"
 
 func main() {
 	var c cli
-	if _, err := config.Parse(&c, name, "Tries catalogues of Cohortflow out.", os.Args[1:]); err != nil {
+	told, err := config.Parse(&c, name, "Checks catalogues of Cohortflow and tries them out.", os.Args[1:])
+	if err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "error: %v\n", err)
 		os.Exit(2)
 	}
@@ -35,7 +39,15 @@ func main() {
 	}
 	wrongUsage := false
 	code := lifecycle.Main(func(ctx context.Context) error {
-		err := c.Simulate.Run(ctx, to)
+		var err error
+		switch told.Command() {
+		case "simulate":
+			err = c.Simulate.Run(ctx, to)
+		case "cohorts lint <file>":
+			err = c.Cohorts.Lint.Run(to)
+		default:
+			err = fmt.Errorf("%w: %s is no command", cohortctl.ErrUsage, told.Command())
+		}
 		wrongUsage = errors.Is(err, cohortctl.ErrUsage)
 		return err
 	})

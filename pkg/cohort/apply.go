@@ -10,11 +10,12 @@ import "math/bits"
 // membership at log time; only the net change is told, with the instant at which
 // it came about by the events' own clock.
 func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions) bool {
+	logTime = min(max(logTime, -maxTime), maxTime)
 	changed := p.addContacts(o.Contacts)
+	changed = g.retire(p, logTime, logTime, out) || changed
 	if o.Patterns == 0 && !o.Tells {
 		return changed
 	}
-	logTime = min(max(logTime, -maxTime), maxTime)
 	fact := Fact{At: min(max(o.At, -maxTime), logTime), ID: eventHash(o.ID), Offset: o.Offset}
 	var due [cohortWords]uint64
 	moved := false
@@ -139,7 +140,7 @@ func (g *Program) Fire(p *Person, at, logTime int64, out *Decisions) bool {
 	if at < p.judged || p.judged == unjudged {
 		return false
 	}
-	changed := p.judged != at
+	changed := g.retire(p, at, logTime, out) || p.judged != at
 	p.judged, p.nextKnown = at, false
 	for _, i := range g.order {
 		was := p.standing(i)
@@ -209,6 +210,11 @@ func (g *Program) NextDeadline(p *Person) int64 {
 		return p.next
 	}
 	next, s := Never, 0
+	for _, r := range p.retired {
+		if _, ok := g.leaves(r); ok {
+			next = p.judged // at once
+		}
+	}
 	for i := range g.cohorts {
 		is := outside()
 		if s < len(p.stays) && p.stays[s].cohort == i {

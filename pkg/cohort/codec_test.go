@@ -168,6 +168,39 @@ func TestDecode_EveryFormat(t *testing.T) {
 	}
 }
 
+// A stay in a cohort that is no more ends at the next decision, with its name, once.
+func TestWithFormer_EndsRetiredStays(t *testing.T) {
+	old := compile(t, standard())
+	p := somebody(t, old)
+	s := standard()
+	s.Cohorts = s.Cohorts[3:]
+	fresh := compile(t, s)
+	former := old.FormerUnder(fresh)
+	if want := []string{"cart_abandoner_24h", "cart_abandoner_2h", "cart_abandoner_3d"}; !slices.Equal(former, want) {
+		t.Errorf("got %v, want %v", former, want)
+	}
+	g := fresh.WithFormer(former)
+	if chain := g.FormerUnder(compile(t, shopSpec(nil, when("x", has("view", 1, day))))); len(chain) != len(old.Cohorts()) {
+		t.Errorf("what was known is lost on the way: %v", chain)
+	}
+	var got Person
+	if err := g.Decode("p", old.Append(nil, p), &got); err != nil {
+		t.Fatal(err)
+	}
+	due := g.NextDeadline(&got)
+	var out Decisions
+	g.Fire(&got, due, due+1, &out)
+	for i, d := range out.List[:3] {
+		if d.Op != OpExit || d.Reason != ReasonDefinitionChanged || !slices.Contains(former, d.Cohort) || d.Version != p.Version+int64(i)+1 {
+			t.Errorf("got %+v", d)
+		}
+	}
+	out.Reset()
+	if next := g.NextDeadline(&got); got.Retired() != 0 || next <= due {
+		t.Errorf("%d retired stays are left, the next deadline is %d after %d", got.Retired(), next, due)
+	}
+}
+
 // No bytes make the decoder panic, take more memory than they justify, or give a
 // state that is not encoded to itself.
 func FuzzDecode(f *testing.F) {

@@ -15,7 +15,8 @@ type Program struct {
 	anyName  []matcher
 	words    int // words of a set of cohorts
 
-	order       []int // in which cohorts are decided: after those that they ask about
+	former      []former // by id
+	order       []int    // in which cohorts are decided: after those that they ask about
 	attributes  []attributeDef
 	attributeOf map[string]int
 	traits      int // predicates on attributes

@@ -33,7 +33,10 @@ type (
 	// FindCatalogue looks for the first catalogue record from Offset on.
 	FindCatalogue struct{ Offset int64 }
 	// AppendCatalogue appends the configured catalogue to the log.
-	AppendCatalogue struct{ Stamp int64 }
+	AppendCatalogue struct {
+		Stamp  int64
+		Former []string // to be written with AddFormer
+	}
 	// ResetStore removes whatever the store has of the partition. Failed or nothing answers it:
 	// the executor carries it out before any later effect.
 	ResetStore struct{}

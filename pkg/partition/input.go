@@ -102,6 +102,7 @@ type (
 	CatalogueRead struct {
 		Offset int64
 		Text   string
+		Former []string // keys of cohorts that catalogues before it had
 	}
 	// CatalogueAppended answers AppendCatalogue.
 	CatalogueAppended struct{}

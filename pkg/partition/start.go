@@ -3,8 +3,10 @@ package partition
 import (
 	"bytes"
 	"math"
+	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
 )
 
 // start walks the phases before the first record: fence, load, read back, anchor.
@@ -121,7 +123,7 @@ func (m *Machine) anchorRead(in AnchorRead) {
 func (m *Machine) catalogueRead(in CatalogueRead) {
 	if in.Offset < 0 {
 		m.appending = true
-		m.do(AppendCatalogue{Stamp: m.stamp()})
+		m.do(AppendCatalogue{Stamp: m.stamp(), Former: m.former()})
 		return
 	}
 	program, err := m.cfg.Compile(in.Text)
@@ -129,7 +131,7 @@ func (m *Machine) catalogueRead(in CatalogueRead) {
 		m.finalEnd(Damaged, "catalogue at offset %d of partition %d: %v", in.Offset, m.cfg.Partition, err)
 		return
 	}
-	m.program, m.catalogueAt = program, in.Offset
+	m.program, m.catalogueAt = program.WithFormer(in.Former), in.Offset
 	m.loadedUntil = math.MinInt64
 	if m.expect != nil {
 		m.loadedUntil = bucketOf(m.logTime) * bucketWidth
@@ -159,6 +161,32 @@ func (m *Machine) stamp() int64 {
 	return 0
 }
 
+// former tells which cohorts the catalogue that this owner wants does not have any more.
+// It stands in the log beside the catalogue, so that whoever reads it knows their names.
+func (m *Machine) former() []string {
+	if m.program == nil {
+		return nil
+	}
+	wanted, err := m.cfg.Compile(m.cfg.CatalogueText)
+	if err != nil {
+		return nil // the executor has compiled it before
+	}
+	return m.program.FormerUnder(wanted)
+}
+
+const formerProperty = "former"
+
+// AddFormer writes the keys of former cohorts into a catalogue record, and FormerOf
+// reads them.
+func AddFormer(e *event.Event, keys []string) {
+	if len(keys) > 0 {
+		e.Properties.Strings = map[string]string{formerProperty: strings.Join(keys, " ")}
+	}
+}
+
+// FormerOf is the inverse of AddFormer.
+func FormerOf(e *event.Event) []string { return strings.Fields(e.Properties.Strings[formerProperty]) }
+
 // switchProgram puts another catalogue in force at a record of the log. People in
 // memory are carried over by their stored form, just as those in the store are.
 func (m *Machine) switchProgram(r *Record) {
@@ -173,6 +201,7 @@ func (m *Machine) switchProgram(r *Record) {
 		m.finalEnd(Damaged, "catalogue at offset %d of partition %d: %v", r.Offset, m.cfg.Partition, err)
 		return
 	}
+	program = program.WithFormer(FormerOf(r.Event))
 	var blob []byte
 	for _, p := range m.people.ring {
 		blob = m.program.Append(blob[:0], &p.person)

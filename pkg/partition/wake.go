@@ -23,7 +23,7 @@ func (m *Machine) wake() {
 	}
 	if m.outdated() {
 		m.appending = true
-		m.do(AppendCatalogue{Stamp: m.stamp()})
+		m.do(AppendCatalogue{Stamp: m.stamp(), Former: m.former()})
 	}
 }
 

@@ -7,13 +7,15 @@ import (
 
 	"github.com/cohortflow/cohortflow/deploy/catalogues"
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
+	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/test/oracle"
 	"github.com/cohortflow/cohortflow/test/replay"
 	"github.com/cohortflow/cohortflow/test/replay/tail"
 )
 
 // An owner with another catalogue puts it into the log: from that record on it is in
-// force, cohorts that stay as they were are not disturbed, and a new one is decided.
+// force, cohorts that stay as they were are not disturbed, a new one is decided, and
+// whoever is in one that is no more leaves it.
 func TestProcessor_AnotherCatalogue(t *testing.T) {
 	each(t, func(t *testing.T, p *parts) {
 		const name = "retentioneering_ecom_synthetic"
@@ -28,6 +30,7 @@ func TestProcessor_AnotherCatalogue(t *testing.T) {
 
 		text := strings.Replace(string(catalogues.Default()), "  - key: vip_buyer_90d\n",
 			"  - key: looked_1h\n    when:\n      did: {event: view, within: 1h}\n\n  - key: vip_buyer_90d\n", 1)
+		text = strings.ReplaceAll(text, "vip_buyer_90d", "best_buyer_90d")
 		rules, err := catalogue.Load("edited.yaml", []byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -65,6 +68,27 @@ func TestProcessor_AnotherCatalogue(t *testing.T) {
 		}
 		if len(looked) == 0 || len(looked)%2 != 0 || len(looked) > 2*views {
 			t.Errorf("the new cohort has %d entries and exits after %d views", len(looked), views)
+		}
+		changed, inside := 0, map[string]bool{}
+		for i := range produced.Transitions {
+			d := &produced.Transitions[i]
+			if d.Cohort == "vip_buyer_90d" {
+				inside[d.Person] = d.Op == cohort.OpEnter
+			}
+			if d.Reason == cohort.ReasonDefinitionChanged {
+				changed++
+				if d.Cohort != "vip_buyer_90d" || d.Op != cohort.OpExit {
+					t.Errorf("%v of %s because the catalogue changed", d.Op, d.Cohort)
+				}
+			}
+		}
+		for person, in := range inside {
+			if in {
+				t.Errorf("%s is still in a cohort that is no more", person)
+			}
+		}
+		if changed == 0 {
+			t.Error("nobody was in the cohort that was taken away")
 		}
 	})
 }

@@ -75,8 +75,8 @@ func (o *Owner) perform(ctx context.Context, e partition.Effect) (partition.Inpu
 			return nil, readFailure(err), fmt.Errorf("read the catalogue at offset %d: %w", e.Offset, err)
 		}
 		for i := range records {
-			if text, ok := catalogueOf(&records[i]); ok {
-				return partition.CatalogueRead{Offset: e.Offset, Text: text}, 0, nil
+			if in, ok := catalogueOf(&records[i]); ok {
+				return in, 0, nil
 			}
 		}
 		return nil, partition.Lost, fmt.Errorf("the record at offset %d of %s/%d is no catalogue: the topic was created again", e.Offset, topics.Events, o.partition)
@@ -84,11 +84,13 @@ func (o *Owner) perform(ctx context.Context, e partition.Effect) (partition.Inpu
 		in, err := o.findCatalogue(ctx, e.Offset)
 		return in, readFailure(err), err
 	case partition.AppendCatalogue:
-		err := o.appendEvent(ctx, &event.Event{
+		record := &event.Event{
 			Kind: event.KindCatalog, Source: event.SourceOwner, ID: "catalogue-" + o.cfg.Machine.Revision, Name: o.cfg.Machine.Revision,
 			EventAt: e.Stamp, AcceptedAt: e.Stamp,
 			Properties: event.Properties{Nested: map[string]string{"catalogue": o.cfg.Machine.CatalogueText}},
-		}, "__catalogue__")
+		}
+		partition.AddFormer(record, e.Former)
+		err := o.appendEvent(ctx, record, "__catalogue__")
 		return partition.CatalogueAppended{}, writeFailure(err), err
 	case partition.AppendTick:
 		err := o.appendEvent(ctx, &event.Event{

@@ -183,16 +183,16 @@ func (o *Owner) readAnchor(ctx context.Context, offset int64) (partition.Input, 
 	return in, nil
 }
 
-func catalogueOf(r *kafkaio.Record) (string, bool) {
+func catalogueOf(r *kafkaio.Record) (partition.CatalogueRead, bool) {
 	var e event.Event
 	if err := avrocodec.DecodeEventHead(r.Value, &e); err != nil || e.Kind != event.KindCatalog {
-		return "", false
+		return partition.CatalogueRead{}, false
 	}
 	if err := avrocodec.DecodeEvent(r.Value, &e); err != nil {
-		return "", false
+		return partition.CatalogueRead{}, false
 	}
 	text, ok := e.Properties.Nested["catalogue"]
-	return text, ok
+	return partition.CatalogueRead{Offset: r.Offset, Text: text, Former: partition.FormerOf(&e)}, ok
 }
 
 // findCatalogue looks for the first catalogue of the log.
@@ -208,8 +208,8 @@ func (o *Owner) findCatalogue(ctx context.Context, from int64) (partition.Input,
 			return nil, fmt.Errorf("look for the catalogue in %s/%d: %w", topic, o.partition, err)
 		}
 		for i := range records {
-			if text, ok := catalogueOf(&records[i]); ok {
-				return partition.CatalogueRead{Offset: records[i].Offset, Text: text}, nil
+			if in, ok := catalogueOf(&records[i]); ok {
+				return in, nil
 			}
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -144,8 +143,9 @@ func (h *History) person(key string) uint32 {
 	return n
 }
 
-// RowID names an event that has no id, by its number among all events.
-func RowID(number int) string { return "row:" + strconv.Itoa(number) }
+// RowID names an event that has no id, by its number among all events. Such ids are
+// in the order of the rows.
+func RowID(number int) string { return fmt.Sprintf("row:%09d", number) }
 
 const idBlock = 1 << 16
 

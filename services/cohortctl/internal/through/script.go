@@ -93,9 +93,9 @@ func (s *Script) add(e *event.Event, id string) error {
 }
 
 // queues deals the calls out to the partitions, each in the order of time, those of one
-// instant as they were added. It tells the last instant, too.
+// instant by their ids, as the core alone has them. It tells the last instant, too.
 func (s *Script) queues(until int64) (queues [partitions][]*call, last int64) {
-	slices.SortStableFunc(s.calls, func(a, b call) int { return cmp.Compare(a.at, b.at) })
+	slices.SortStableFunc(s.calls, func(a, b call) int { return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.id, b.id)) })
 	for i := range s.calls {
 		c := &s.calls[i]
 		if c.at > until {

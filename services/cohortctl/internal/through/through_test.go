@@ -67,7 +67,7 @@ func TestScript_SendsEachPartOnceInTheOrderOfTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`{"event":"Viewed","messageId":"row:2","properties":{"b":true,"gone":null,"n":1.5,"x":"1"},"timestamp":"1970-01-01T00:00:01.000Z","type":"track","userId":"ada"}`,
+		`{"event":"Viewed","messageId":"row:000000002","properties":{"b":true,"gone":null,"n":1.5,"x":"1"},"timestamp":"1970-01-01T00:00:01.000Z","type":"track","userId":"ada"}`,
 		`{"event":"Viewed","messageId":"a","timestamp":"1970-01-01T00:00:02.000Z","type":"track","userId":"ada"}`,
 		`{"messageId":"a","name":"Home","timestamp":"1970-01-01T00:00:02.000Z","type":"page","userId":"ada"}`,
 	}

@@ -49,8 +49,14 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
 
-// Compile checks an expression. The error is an *Error.
+// Compile checks an expression about any names, of any type. The error is an *Error.
 func Compile(text string, about Subject) (*Predicate, error) {
+	return CompileFor(text, about, nil)
+}
+
+// CompileFor is Compile where the names that there are, and their types, are declared;
+// nil = any, of any type.
+func CompileFor(text string, about Subject, declared map[string]Type) (*Predicate, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, &Error{1, 1, fmt.Sprintf("the expression is empty: write %s.total >= 100, for example", about)}
 	}
@@ -67,13 +73,18 @@ func Compile(text string, about Subject) (*Predicate, error) {
 	if issues.Err() != nil {
 		return nil, first(issues, about)
 	}
-	if k := checked.OutputType().Kind(); k != types.BoolKind && k != types.DynKind {
-		return nil, &Error{1, 1, fmt.Sprintf("the expression gives %s, not true or false: compare it with something", checked.OutputType())}
+	if err := truth(checked); err != nil {
+		return nil, err
 	}
 	r := reading{about: about, checked: checked.NativeRep()}
 	ast.PostOrderVisit(r.checked.Expr(), ast.NewExprVisitor(r.visit))
 	if r.fault != nil {
 		return nil, r.fault
+	}
+	if declared != nil {
+		if err := checkDeclared(text, about, declared); err != nil {
+			return nil, err
+		}
 	}
 	if cost, err := env.EstimateCost(checked, sizes{}); err != nil {
 		return nil, &Error{1, 1, err.Error()}
@@ -90,6 +101,13 @@ func Compile(text string, about Subject) (*Predicate, error) {
 	}
 	slices.Sort(r.names)
 	return &Predicate{text: canonical, names: slices.Compact(r.names), subject: about, program: program}, nil
+}
+
+func truth(checked *cel.Ast) error {
+	if k := checked.OutputType().Kind(); k != types.BoolKind && k != types.DynKind {
+		return &Error{1, 1, fmt.Sprintf("the expression gives %s, not true or false: compare it with something", checked.OutputType())}
+	}
+	return nil
 }
 
 func first(issues *cel.Issues, about Subject) error {
@@ -115,25 +133,34 @@ type reading struct {
 func (r *reading) visit(e ast.Expr) {
 	switch e.Kind() {
 	case ast.SelectKind:
-		if s := e.AsSelect(); r.isSubject(s.Operand()) {
+		if s := e.AsSelect(); isIdent(s.Operand(), r.about) {
 			r.name(s.FieldName(), e)
 		}
 	case ast.CallKind:
 		c := e.AsCall()
-		if c.FunctionName() != operators.Index || len(c.Args()) != 2 || !r.isSubject(c.Args()[0]) {
+		args := c.Args()
+		switch {
+		case c.FunctionName() == "matches" && len(args) > 0:
+			if _, ok := literalText(args[len(args)-1]); !ok {
+				r.fail(e, "matches needs its pattern in quotes: one that an event sends cannot be checked beforehand")
+			}
+			return
+		case c.FunctionName() == operators.In && len(args) == 2 && isIdent(args[1], r.about):
+			if name, ok := literalText(args[0]); ok {
+				r.name(name, e)
+				return
+			}
+		case c.FunctionName() == operators.Index && len(args) == 2 && isIdent(args[0], r.about):
+			if name, ok := literalText(args[1]); ok {
+				r.name(name, e)
+				return
+			}
+		default:
 			return
 		}
-		if name, ok := c.Args()[1].AsLiteral().(types.String); ok && c.Args()[1].Kind() == ast.LiteralKind {
-			r.name(string(name), e)
-			return
-		}
-		r.fail(e, "%s[...] needs a name in quotes: which ones are read has to be known beforehand", r.about)
+		r.fail(e, "%s needs a name in quotes here: which ones are read has to be known beforehand", r.about)
 	default:
 	}
-}
-
-func (r *reading) isSubject(e ast.Expr) bool {
-	return e.Kind() == ast.IdentKind && e.AsIdent() == string(r.about)
 }
 
 // personal data must not come to stand in the state of a person.
@@ -150,10 +177,8 @@ func (r *reading) fail(e ast.Expr, format string, args ...any) {
 	if r.fault != nil {
 		return
 	}
-	fault := &Error{1, 1, fmt.Sprintf(format, args...)}
-	if at := r.checked.SourceInfo().GetStartLocation(e.ID()); at.Line() > 0 {
-		fault.Line, fault.Column = at.Line(), at.Column()+1
-	}
+	fault := placeOf(r.checked, e)
+	fault.Message = fmt.Sprintf(format, args...)
 	r.fault = fault
 }
 

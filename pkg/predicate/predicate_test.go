@@ -74,6 +74,8 @@ func TestCompile_TellsWhatIsWrong(t *testing.T) {
 		{`properties.exists(p, p == "a")`, Properties, 1, 18, ""},
 		{strings.Repeat(`properties.a == "x" || `, 100) + `true`, Properties, 1, 1, ""},
 		{`now() > 1`, Properties, 1, 4, ""},
+		{`"a".matches(properties.pattern)`, Properties, 1, 12, "needs its pattern in quotes"},
+		{`properties.name.matches("(")`, Properties, 1, 1, "error parsing regexp"},
 	} {
 		_, err := Compile(c.text, c.about)
 		var fault *Error
@@ -101,6 +103,35 @@ func TestAttributes_AreWhatIsRead(t *testing.T) {
 	}
 	if p.Text() != q.Text() {
 		t.Errorf("white space makes two of one: %s and %s", p.Text(), q.Text())
+	}
+}
+
+// What an event declares is checked before anything is sent.
+func TestCompile_HoldsToWhatIsDeclared(t *testing.T) {
+	declared := map[string]Type{"total": Number, "Order Items": Number, "category": Text, "gift": Truth, "extra": Any}
+	for text, want := range map[string]string{
+		`properties.total >= 100 && properties.total < 200.5`:   "",
+		`properties.total == 120 || properties.total in [1, 2]`: "",
+		`properties["Order Items"] > 2`:                         "",
+		`properties.extra > 3 || properties.extra == "x"`:       "",
+		`has(properties.gift) && properties.gift`:               "",
+		`properties.category.size() == 5`:                       "",
+		`properties.totl > 3`:                                   `did you mean "total"?`,
+		`has(properties.zzz)`:                                   "it has Order Items, category, extra, gift, total",
+		`properties["Order Item"] > 2`:                          `did you mean "Order Items"?`,
+		`properties.total > "a"`:                                "no matching overload",
+		`properties.total == "a"`:                               "no matching overload",
+		`properties.category > 3`:                               "no matching overload",
+		`properties.gift == "yes"`:                              "no matching overload",
+		`properties.category`:                                   "string, not true or false",
+	} {
+		_, err := CompileFor(text, Properties, declared)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", text, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
 	}
 }
 

@@ -78,7 +78,9 @@ func (v *values) Contains(key ref.Val) ref.Val {
 func (v *values) Size() ref.Val { return types.NewErr("names cannot be counted") }
 
 // Iterator implements traits.Iterable.
-func (v *values) Iterator() traits.Iterator { return types.NewRefValMap(types.DefaultTypeAdapter, nil).Iterator() }
+func (v *values) Iterator() traits.Iterator {
+	return types.NewRefValMap(types.DefaultTypeAdapter, nil).Iterator()
+}
 
 // ConvertToNative implements ref.Val.
 func (v *values) ConvertToNative(reflect.Type) (any, error) { return nil, errNative }

@@ -49,14 +49,9 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
 
-// Compile checks an expression about any names, of any type. The error is an *Error.
-func Compile(text string, about Subject) (*Predicate, error) {
-	return CompileFor(text, about, nil)
-}
-
-// CompileFor is Compile where the names that there are, and their types, are declared;
-// nil = any, of any type.
-func CompileFor(text string, about Subject, declared map[string]Type) (*Predicate, error) {
+// Compile checks an expression. Declared are the names that there are, with their types;
+// nil = any, of any type. The error is an *Error.
+func Compile(text string, about Subject, declared map[string]Type) (*Predicate, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, &Error{1, 1, fmt.Sprintf("the expression is empty: write %s.total >= 100, for example", about)}
 	}

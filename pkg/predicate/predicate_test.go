@@ -42,7 +42,7 @@ func TestHolds(t *testing.T) {
 		`size(properties) > 0`:                                     false, // names cannot be counted
 		`properties.total * 2.0 > 240.0 ? properties.gift : false`: true,
 	} {
-		p, err := Compile(text, Properties)
+		p, err := Compile(text, Properties, nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -77,7 +77,7 @@ func TestCompile_TellsWhatIsWrong(t *testing.T) {
 		{`"a".matches(properties.pattern)`, Properties, 1, 12, "needs its pattern in quotes"},
 		{`properties.name.matches("(")`, Properties, 1, 1, "error parsing regexp"},
 	} {
-		_, err := Compile(c.text, c.about)
+		_, err := Compile(c.text, c.about, nil)
 		var fault *Error
 		if !errors.As(err, &fault) {
 			t.Errorf("%q: got %v, want an *Error", c.text, err)
@@ -90,14 +90,14 @@ func TestCompile_TellsWhatIsWrong(t *testing.T) {
 }
 
 func TestAttributes_AreWhatIsRead(t *testing.T) {
-	p, err := Compile(`attributes.plan == "pro" && (has(attributes.seats) || attributes["trial ends"] > 3) && attributes.plan != "x"`, Attributes)
+	p, err := Compile(`attributes.plan == "pro" && (has(attributes.seats) || attributes["trial ends"] > 3) && attributes.plan != "x"`, Attributes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"plan", "seats", "trial ends"}; !slices.Equal(p.Attributes(), want) {
 		t.Errorf("got %v, want %v", p.Attributes(), want)
 	}
-	q, err := Compile(`attributes.plan=="pro"&&(has(attributes.seats)||attributes["trial ends"]>3) && attributes.plan  !=  "x"`, Attributes)
+	q, err := Compile(`attributes.plan=="pro"&&(has(attributes.seats)||attributes["trial ends"]>3) && attributes.plan  !=  "x"`, Attributes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestCompile_HoldsToWhatIsDeclared(t *testing.T) {
 		`properties.gift == "yes"`:                              "no matching overload",
 		`properties.category`:                                   "string, not true or false",
 	} {
-		_, err := CompileFor(text, Properties, declared)
+		_, err := Compile(text, Properties, declared)
 		switch {
 		case want == "" && err != nil:
 			t.Errorf("%s: %v", text, err)
@@ -139,12 +139,12 @@ func FuzzCompile(f *testing.F) {
 	f.Add(`properties.total >= 100 && has(properties.x)`)
 	f.Add(`properties["a b"] in ["x"]`)
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := Compile(text, Properties)
+		p, err := Compile(text, Properties, nil)
 		if err != nil {
 			return
 		}
 		got := p.Holds(order())
-		again, err := Compile(p.Text(), Properties)
+		again, err := Compile(p.Text(), Properties, nil)
 		if err != nil {
 			t.Fatalf("%q is %q, which is refused: %v", text, p.Text(), err)
 		}
@@ -155,7 +155,7 @@ func FuzzCompile(f *testing.F) {
 }
 
 func BenchmarkHolds(b *testing.B) {
-	p, err := Compile(`properties.total >= 100 && properties.category in ["shoes", "bags"]`, Properties)
+	p, err := Compile(`properties.total >= 100 && properties.category in ["shoes", "bags"]`, Properties, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

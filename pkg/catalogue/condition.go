@@ -7,13 +7,14 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/predicate"
 )
 
 // maxDepth bounds nesting, so that an alias inside itself comes to an end. The rules
 // refuse sooner.
 const maxDepth = 20
 
-var conditionKinds = []string{"did", "silent", "quiet", "not", "all", "any"}
+var conditionKinds = []string{"did", "did_not", "sum", "silent", "quiet", "attribute", "member", "during", "not", "all", "any"}
 
 // condition reads one condition: a mapping with one key, the kind.
 func (l *loader) condition(e entry, depth int) *cohort.Condition {
@@ -33,12 +34,23 @@ func (l *loader) condition(e entry, depth int) *cohort.Condition {
 	switch k := entries[0]; k.key {
 	case "did":
 		c.Did = l.did(k)
+	case "did_not":
+		c.Not = &cohort.Condition{Did: l.didNot(k)}
+	case "sum":
+		c.Sum = l.sum(k)
 	case "silent":
-		f, _ := l.fields(k.path, "silent", k.node, []string{"event", "for"}, []string{"event", "for"})
-		c.Silent = &cohort.Silent{Event: l.event(f), For: l.duration(f["for"], "for")}
+		f, _ := l.fields(k.path, "silent", k.node, []string{"event", "where", "for"}, []string{"event", "for"})
+		c.Silent = &cohort.Silent{Event: l.event(f), Where: l.where(f), For: l.duration(f["for"], "for")}
 	case "quiet":
-		f, _ := l.fields(k.path, "quiet", k.node, []string{"event", "for", "none_of"}, []string{"event", "for"})
-		c.Quiet = &cohort.Quiet{Event: l.event(f), For: l.duration(f["for"], "for"), NoneOf: l.noneOf(f)}
+		f, _ := l.fields(k.path, "quiet", k.node, []string{"event", "where", "for", "none_of"}, []string{"event", "for"})
+		c.Quiet = &cohort.Quiet{Event: l.event(f), Where: l.where(f), For: l.duration(f["for"], "for"), NoneOf: l.noneOf(f)}
+	case "attribute":
+		c.Attribute = l.predicate(k, predicate.Attributes)
+	case "member":
+		c.Member, _ = l.text(k, "member")
+		l.point(k)
+	case "during":
+		c.During = l.during(k)
 	case "not":
 		c.Not = l.condition(k, depth+1)
 	case "all":
@@ -61,8 +73,8 @@ func (l *loader) conditions(e entry, depth int) []cohort.Condition {
 }
 
 func (l *loader) did(e entry) *cohort.Did {
-	f, _ := l.fields(e.path, "did", e.node, []string{"event", "at_least", "within", "none_of"}, []string{"event"})
-	d := &cohort.Did{Event: l.event(f), AtLeast: 1, Within: l.duration(f["within"], "within"), NoneOf: l.noneOf(f)}
+	f, _ := l.fields(e.path, "did", e.node, []string{"event", "where", "at_least", "within", "none_of"}, []string{"event"})
+	d := &cohort.Did{Event: l.event(f), Where: l.where(f), AtLeast: 1, Within: l.duration(f["within"], "within"), NoneOf: l.noneOf(f)}
 	if at, ok := f["at_least"]; ok {
 		n, ok := l.integer(at, "at_least")
 		if ok && (n < 1 || n > cohort.MaxAtLeast) {
@@ -71,6 +83,28 @@ func (l *loader) did(e entry) *cohort.Did {
 		d.AtLeast = int(n)
 	}
 	return d
+}
+
+// didNot is what people say for not did.
+func (l *loader) didNot(e entry) *cohort.Did {
+	f, _ := l.fields(e.path, "did_not", e.node, []string{"event", "where", "within"}, []string{"event"})
+	return &cohort.Did{Event: l.event(f), Where: l.where(f), AtLeast: 1, Within: l.duration(f["within"], "within")}
+}
+
+func (l *loader) sum(e entry) *cohort.Sum {
+	f, _ := l.fields(e.path, "sum", e.node, []string{"event", "where", "property", "at_least", "within"}, []string{"event", "property", "at_least"})
+	s := &cohort.Sum{Event: l.event(f), Where: l.where(f), Within: l.duration(f["within"], "within"), Property: l.optional(f, "property"), AtLeast: 1}
+	if at, ok := f["at_least"]; ok {
+		n, ok := l.number(at, "at_least")
+		if ok && !(n >= 0.0001 && n <= cohort.MaxSum) {
+			l.fault(at.path, placeOf(at.node), "at_least is %g: it goes from 0.0001 to %g", n, cohort.MaxSum)
+			n = 1
+		}
+		if ok {
+			s.AtLeast = n
+		}
+	}
+	return s
 }
 
 func (l *loader) event(f map[string]entry) string {

@@ -27,7 +27,7 @@ const formatVersion = 1
 
 func (l *loader) document(root ast.Node, c *Catalogue) {
 	f, ok := l.fields("", "the catalogue", root,
-		[]string{"version", "events", "cohorts", "audiences", "deliver"}, []string{"version", "events", "cohorts"})
+		[]string{"version", "events", "cohorts", "groups", "audiences", "deliver"}, []string{"version", "events", "cohorts"})
 	if !ok {
 		return
 	}
@@ -41,6 +41,9 @@ func (l *loader) document(root ast.Node, c *Catalogue) {
 	}
 	if e, ok := f["cohorts"]; ok {
 		l.cohorts(e, c)
+	}
+	if e, ok := f["groups"]; ok {
+		l.groups(e, c)
 	}
 	if e, ok := f["audiences"]; ok {
 		l.audiences(e, c)
@@ -71,7 +74,7 @@ func (l *loader) events(e entry, c *Catalogue) {
 		l.key(e.path, "event", e.key, e.at)
 		p := cohort.Pattern{Key: e.key}
 		c.Spec.Events = append(c.Spec.Events, p)
-		f, ok := l.fields(e.path, "an event", e.node, []string{"names", "kinds", "source", "description"}, nil)
+		f, ok := l.fields(e.path, "an event", e.node, []string{"names", "kinds", "source", "where", "description"}, nil)
 		if !ok {
 			continue
 		}
@@ -89,6 +92,7 @@ func (l *loader) events(e entry, c *Catalogue) {
 		if s, ok := f["source"]; ok {
 			p.Source = l.choice(s, "source", sources)
 		}
+		p.Where = l.where(f)
 		l.optional(f, "description")
 		c.Spec.Events[len(c.Spec.Events)-1] = p
 	}
@@ -109,7 +113,7 @@ func (l *loader) kind(list entry, place int, word string) event.Kind {
 func (l *loader) cohorts(e entry, c *Catalogue) {
 	for _, item := range l.list(e, "cohorts", 1) {
 		f, ok := l.fields(item.path, "a cohort", item.node,
-			[]string{"key", "name", "description", "owner", "when", "enter", "stay"}, []string{"key"})
+			[]string{"key", "name", "description", "owner", "when", "enter", "stay", "dwell"}, []string{"key"})
 		about, d := Cohort{}, cohort.Definition{}
 		if ok {
 			about = Cohort{
@@ -118,9 +122,25 @@ func (l *loader) cohorts(e entry, c *Catalogue) {
 			}
 			d.Key = about.Key
 			d.When, d.Enter, d.Stay = l.rule(f, "when"), l.rule(f, "enter"), l.rule(f, "stay")
+			d.Dwell = l.duration(f["dwell"], "dwell")
 		}
 		c.Cohorts = append(c.Cohorts, about)
 		c.Spec.Cohorts = append(c.Spec.Cohorts, d)
+	}
+}
+
+func (l *loader) groups(e entry, c *Catalogue) {
+	for _, item := range l.list(e, "groups", 0) {
+		f, ok := l.fields(item.path, "a group", item.node, []string{"key", "description", "cohorts"}, []string{"key", "cohorts"})
+		if !ok {
+			continue
+		}
+		l.optional(f, "description")
+		g := cohort.Group{Key: l.ownKey(f, "group")}
+		if e, ok := f["cohorts"]; ok {
+			g.Cohorts = l.texts(e, "cohorts", 2)
+		}
+		c.Spec.Groups = append(c.Spec.Groups, g)
 	}
 }
 

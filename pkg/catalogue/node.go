@@ -253,8 +253,11 @@ func (l *loader) list(e entry, what string, least int) (items []entry) {
 	for i, item := range s.Values {
 		items = append(items, entry{path: fmt.Sprintf("%s[%d]", e.path, i), at: placeOf(item), node: item})
 	}
-	if len(items) < least {
+	switch {
+	case len(items) == 0 && least > 0:
 		l.fault(e.path, e.at, "%s is empty: give at least %d", what, least)
+	case len(items) < least:
+		l.fault(e.path, e.at, "%s is too short: give at least %d", what, least)
 	}
 	return items
 }
@@ -328,4 +331,23 @@ func (l *loader) integer(e entry, what string) (int64, bool) {
 	}
 	l.fault(e.path, placeOf(n), "%s has to be a whole number", what)
 	return 0, false
+}
+
+// number reads a number, whole or not.
+func (l *loader) number(e entry, what string) (float64, bool) {
+	n := l.value(e.path, e.node)
+	switch n := n.(type) {
+	case nil:
+		return 0, false
+	case *ast.FloatNode:
+		return n.Value, true
+	case *ast.IntegerNode:
+		if v, ok := l.integer(e, what); ok {
+			return float64(v), true
+		}
+		return 0, false
+	default:
+		l.fault(e.path, placeOf(n), "%s has to be a number", what)
+		return 0, false
+	}
 }

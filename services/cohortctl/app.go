@@ -61,12 +61,11 @@ func (s *Simulate) Run(ctx context.Context, to Streams) error {
 		if history.Counts().Events%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if s.Through {
-			if err := script.Add(e); err != nil {
-				return err
-			}
+		plays, err := history.Add(e)
+		if err == nil && plays && s.Through {
+			err = script.Add(e, history.Counts().Events)
 		}
-		return history.Add(e)
+		return err
 	}
 	for _, path := range s.Events {
 		if err := recording.ReadFile(path, p.read, take); err != nil {

@@ -2,8 +2,8 @@ package cohortctl
 
 // SimulateHelp is what --help says about the form of recordings.
 const SimulateHelp = `
-Time is data: each event's own instant, in whole milliseconds. Rows may stand in any order; those with the
-same event id, person and instant count once. What nobody's user id stands in is ignored and counted.
+Time is data: each event's own instant, in whole milliseconds. Rows may stand in any order; of those with
+one event id the first counts. What nobody's user id stands in is ignored and counted.
 
 CSV: the header names the columns. event_time (RFC 3339), user_id and event_name are needed, event_id is
 taken where it is there, and all others are properties: texts, unless the header says NAME:number or

@@ -59,6 +59,9 @@ func summary(o *simulate.Outcome, h *simulate.History) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d events read, %d of them asked about: %d people, %d transitions", c.Events, c.Kept, h.People(), o.Transitions())
 	fmt.Fprintf(&b, "; ignored: %d that no condition asks about, %d without a user id", c.Unasked, c.Nameless)
+	if c.Repeated > 0 {
+		fmt.Fprintf(&b, ", %d repeats of an event id", c.Repeated)
+	}
 	if c.EmailOnly > 0 {
 		fmt.Fprintf(&b, ", %d of people known by email alone (give --seal-secret-file to have them)", c.EmailOnly)
 	}

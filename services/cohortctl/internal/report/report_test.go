@@ -38,7 +38,7 @@ func measure(t *testing.T, instants ...int64) *report.Report {
 	}
 	h := simulate.NewHistory(c.Program, &c.Spec, nil)
 	for i, at := range instants {
-		if err := h.Add(&event.Event{Kind: event.KindTrack, Name: "order", Person: fmt.Sprint("p", i), EventAt: at}); err != nil {
+		if _, err := h.Add(&event.Event{Kind: event.KindTrack, Name: "order", Person: fmt.Sprint("p", i), EventAt: at}); err != nil {
 			t.Fatal(err)
 		}
 	}

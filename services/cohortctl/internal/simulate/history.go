@@ -25,18 +25,21 @@ type Counts struct {
 	Events    int `json:"events"`     // read
 	Kept      int `json:"kept"`       // some condition asks about them
 	Unasked   int `json:"unasked"`    // no condition asks about them
+	Repeated  int `json:"repeated"`   // of an id that came before; ignored
 	Nameless  int `json:"nameless"`   // of nobody; ignored
 	EmailOnly int `json:"email_only"` // of somebody known by email alone, for whom there is no key; ignored
 	Unplayed  int `json:"unplayed"`   // merges, erasures and records of the log's own; ignored
 }
 
 // History holds the events that some condition asks about, in memory: about 70 bytes
-// for each and its id, and what sums and attributes need of its properties.
+// for each and its id, what rules need of its properties, and up to 32 bytes for every
+// event id that was seen.
 type History struct {
 	program    *cohort.Program
 	roles      Roles
 	properties bool // some condition reads the properties of a kept event
 	counts     Counts
+	seen       *seen
 	people     map[string]uint32 // place in names
 	names      []string
 	blocks     [][]moment      // so that none is moved when more come
@@ -66,7 +69,10 @@ func (h *History) moment(place uint32) *moment {
 
 // NewHistory makes an empty one for the rules of a catalogue.
 func NewHistory(program *cohort.Program, spec *cohort.Spec, roles Roles) *History {
-	return &History{program: program, roles: roles, properties: needsOf(spec).properties, people: make(map[string]uint32), unasked: make(map[string]bool)}
+	return &History{
+		program: program, roles: roles, properties: needsOf(spec).properties,
+		seen: newSeen(), people: make(map[string]uint32), unasked: make(map[string]bool),
+	}
 }
 
 // Counts tells what was added.
@@ -81,21 +87,25 @@ const maxUnasked = 20
 // People tells how many people have events that are kept.
 func (h *History) People() int { return len(h.names) }
 
-// Add takes one event, which it does not keep. One without an id is an event of its own;
-// of those with one id, person and instant the first counts: the core sees to that.
-func (h *History) Add(e *event.Event) error {
+// Add takes one event, which it does not keep, and says whether it plays at all: whether
+// it is of somebody, of a kind that is played, and no repeat. An event without an id is
+// an event of its own; of those with one id the first counts.
+func (h *History) Add(e *event.Event) (plays bool, err error) {
 	c := &h.counts
 	c.Events++
 	switch {
-	case Unplayed(e.Kind):
+	case unplayed(e.Kind):
 		c.Unplayed++
-		return nil
+		return false, nil
 	case e.Person == "" && e.IDs.Email != "":
 		c.EmailOnly++
-		return nil
+		return false, nil
 	case e.Person == "":
 		c.Nameless++
-		return nil
+		return false, nil
+	case e.ID != "" && !h.seen.add(e.ID):
+		c.Repeated++
+		return false, nil
 	}
 	patterns, tells := h.roles.match(h.program, e), h.program.Tells(e)
 	if patterns == 0 && !tells {
@@ -103,10 +113,10 @@ func (h *History) Add(e *event.Event) error {
 		if len(h.unasked) < maxUnasked && e.Name != "" && !h.unasked[e.Name] {
 			h.unasked[strings.Clone(e.Name)] = true
 		}
-		return nil
+		return true, nil
 	}
 	if c.Kept == maxMoments {
-		return fmt.Errorf("more than %d events that conditions ask about are too many for one run: split the recording by people", maxMoments)
+		return false, fmt.Errorf("more than %d events that conditions ask about are too many for one run: split the recording by people", maxMoments)
 	}
 	m := moment{at: e.EventAt, patterns: patterns, tells: tells, place: uint32(c.Kept), person: h.person(e.Person), id: h.id(e.ID)}
 	if h.properties {
@@ -119,11 +129,11 @@ func (h *History) Add(e *event.Event) error {
 	last := &h.blocks[len(h.blocks)-1]
 	*last = append(*last, m)
 	c.Kept++
-	return nil
+	return true, nil
 }
 
-// Unplayed are kinds that need more than one person, or that the log has for itself.
-func Unplayed(k event.Kind) bool {
+// unplayed are kinds that need more than one person, or that the log has for itself.
+func unplayed(k event.Kind) bool {
 	switch k {
 	case event.KindMerge, event.KindErase, event.KindUnerase, event.KindTick, event.KindCatalog:
 		return true

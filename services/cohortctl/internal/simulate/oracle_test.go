@@ -14,6 +14,7 @@ import (
 	"github.com/cohortflow/cohortflow/deploy/catalogues"
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/services/cohortctl/internal/recording"
 	"github.com/cohortflow/cohortflow/services/cohortctl/internal/simulate"
 )
@@ -73,11 +74,18 @@ func rolesOf(t testing.TB, name string, c *catalogue.Catalogue) simulate.Roles {
 	return roles
 }
 
+func into(h *simulate.History) recording.Take {
+	return func(e *event.Event) error {
+		_, err := h.Add(e)
+		return err
+	}
+}
+
 // play runs a recording and gives the CSV.
 func play(t testing.TB, c *catalogue.Catalogue, roles simulate.Roles, path string) string {
 	t.Helper()
 	h := simulate.NewHistory(c.Program, &c.Spec, roles)
-	if err := recording.ReadFile(path, recording.Options{}, h.Add); err != nil {
+	if err := recording.ReadFile(path, recording.Options{}, into(h)); err != nil {
 		t.Fatal(err)
 	}
 	return outcome(t, h, simulate.Options{Until: cohort.Never})

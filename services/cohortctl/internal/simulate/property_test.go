@@ -36,7 +36,7 @@ cohorts: [{key: c, enter: {did: {event: view, none_of: [order]}}, stay: {did: {e
 		run := func(rows []string, shards int) string {
 			h := simulate.NewHistory(c.Program, &c.Spec, nil)
 			text := "event_time,user_id,event_name,event_id\n" + strings.Join(rows, "")
-			if err := recording.Read("x.csv", strings.NewReader(text), recording.Options{}, h.Add); err != nil {
+			if err := recording.Read("x.csv", strings.NewReader(text), recording.Options{}, into(h)); err != nil {
 				rt.Fatal(err)
 			}
 			return outcome(t, h, simulate.Options{Until: cohort.Never, Shards: shards})
@@ -58,7 +58,7 @@ func TestRun_ShardsOfManyPeopleGiveOneAnswer(t *testing.T) {
 	c := rules(t)
 	h := simulate.NewHistory(c.Program, &c.Spec, nil)
 	for _, e := range shop(20_000) {
-		if err := h.Add(&e); err != nil {
+		if _, err := h.Add(&e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestRun_UntilKeepsWhatIsExactlyAtIt(t *testing.T) {
 	c := rules(t)
 	h := simulate.NewHistory(c.Program, &c.Spec, nil)
 	for _, e := range shop(3_000) {
-		if err := h.Add(&e); err != nil {
+		if _, err := h.Add(&e); err != nil {
 			t.Fatal(err)
 		}
 	}

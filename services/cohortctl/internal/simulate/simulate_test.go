@@ -47,7 +47,7 @@ func TestRoles_PlayKindAndSourceAndKeepTheOwnName(t *testing.T) {
 		{Kind: event.KindTrack, Name: "x", EventAt: 0, IDs: event.Identifiers{Email: "known@by.mail"}},
 		{Kind: event.KindErase, Person: "c", EventAt: 1},
 	} {
-		if err := h.Add(&e); err != nil {
+		if _, err := h.Add(&e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,8 +86,8 @@ func TestParseRoles_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Two people of one instant and id are two events; ids tell events of one person apart.
-func TestRun_IdsCountOncePerPersonAndInstant(t *testing.T) {
+// An id names an event in the whole of the recordings; the first one counts.
+func TestRun_IdsCountOnce(t *testing.T) {
 	c := load(t, `
 events: {v: {names: [v]}}
 cohorts: [{key: twice, when: {did: {event: v, at_least: 2, within: 1h}}}]
@@ -99,13 +99,14 @@ cohorts: [{key: twice, when: {did: {event: v, at_least: 2, within: 1h}}}]
 		"redelivered":    {[]event.Event{{ID: "a", Person: "p"}, {ID: "a", Person: "p"}}, 0},
 		"two events":     {[]event.Event{{ID: "a", Person: "p"}, {ID: "b", Person: "p"}}, 2},
 		"without ids":    {[]event.Event{{Person: "p"}, {Person: "p"}}, 2},
-		"of two people":  {[]event.Event{{ID: "a", Person: "p"}, {ID: "a", Person: "q"}}, 0},
+		"told later":     {[]event.Event{{ID: "a", Person: "p"}, {ID: "b", Person: "p"}, {ID: "b", Person: "p", EventAt: 9}, {ID: "a", Person: "q"}}, 2},
+		"of somebody":    {[]event.Event{{ID: "a"}, {ID: "a", Person: "p"}, {ID: "b", Person: "p"}}, 2},
 		"a long time on": {[]event.Event{{ID: "a", Person: "p"}, {ID: "b", Person: "p", EventAt: 3_600_000}}, 0},
 	} {
 		h := simulate.NewHistory(c.Program, &c.Spec, nil)
 		for _, e := range k.events {
 			e.Kind, e.Name = event.KindTrack, "v"
-			if err := h.Add(&e); err != nil {
+			if _, err := h.Add(&e); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -123,7 +124,7 @@ func TestRun_EndsWithTheContext(t *testing.T) {
 	c := rules(t)
 	h := simulate.NewHistory(c.Program, &c.Spec, nil)
 	for _, e := range shop(1000) {
-		if err := h.Add(&e); err != nil {
+		if _, err := h.Add(&e); err != nil {
 			t.Fatal(err)
 		}
 	}

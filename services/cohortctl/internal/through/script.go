@@ -46,17 +46,13 @@ var types = map[event.Kind]string{
 	event.KindTrack: "track", event.KindIdentify: "identify", event.KindPage: "page", event.KindScreen: "screen", event.KindGroup: "group",
 }
 
-// Add takes one event, in the order of the recordings. One that plays a part of the
+// Add takes one event that plays, which is the number-th of the recordings. One that plays a part of the
 // catalogue by another name is sent under that, and once more for each further part that
 // it plays, all with its own id.
-func (s *Script) Add(e *event.Event) error {
-	s.count++
-	if e.Person == "" || simulate.Unplayed(e.Kind) {
-		return nil
-	}
+func (s *Script) Add(e *event.Event, number int) error {
 	id := e.ID
 	if id == "" {
-		id = simulate.RowID(s.count)
+		id = simulate.RowID(number)
 	}
 	known, parts := s.program.Match(e), s.roles[e.Name]
 	if len(parts) == 0 || known != 0 || s.program.Tells(e) {

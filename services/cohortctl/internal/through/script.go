@@ -22,7 +22,6 @@ type Script struct {
 	program *cohort.Program
 	roles   simulate.Roles
 	calls   []call
-	count   int // of events added
 }
 
 // call is one call of the Pipelines API.

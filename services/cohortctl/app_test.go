@@ -129,3 +129,45 @@ func TestRun_NothingPlaysAPartIsSaid(t *testing.T) {
 		t.Errorf("got %q and %v, want a hint with the names of the recording", said, err)
 	}
 }
+
+const promo = `version: 1
+events:
+  order: {names: [order], where: "!has(properties.test)"}
+cohorts:
+  - {key: big, when: {did: {event: order, where: "properties.total >= 100", within: 1d}}}
+  - {key: spender, when: {sum: {event: order, property: total, at_least: 150, within: 7d}}}
+  - key: pro_at_the_weekend
+    when: {all: [{attribute: attributes.plan == "pro"}, {during: {from: fri 18:00, to: mon 06:00, zone: Europe/Berlin}}]}
+`
+
+// Rules that read properties and attributes get them, and a calendar that never ends needs an end.
+func TestRun_RulesThatReadPropertiesAndCalendars(t *testing.T) {
+	s := Simulate{Events: []string{
+		write(t, "o.csv", "event_time,user_id,event_name,event_id,total:number,test:boolean\n"+
+			"2026-11-27T08:00:00.000Z,ada,order,1,99.5,\n"+ // a Friday
+			"2026-11-27T09:00:00.000Z,ada,order,2,100,\n"+
+			"2026-11-27T09:00:00.000Z,bob,order,3,1000,true\n"),
+		write(t, "i.ndjson", `{"type":"identify","userId":"bob","timestamp":"2026-11-28T00:00:00Z","traits":{"plan":"pro"}}`),
+	}}
+	s.Catalogue.File = write(t, "c.yaml", promo)
+	if _, _, err := run(t, s); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "--until is needed") {
+		t.Errorf("without an end: got %v, want that one is needed", err)
+	}
+	s.Until = "2026-12-05T00:00:00Z"
+	out, _, err := run(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `cohort,user_id,at,transition
+big,ada,2026-11-27T09:00:00.000Z,enter
+big,ada,2026-11-28T09:00:00.000Z,exit
+spender,ada,2026-11-27T09:00:00.000Z,enter
+spender,ada,2026-12-04T08:00:00.000Z,exit
+pro_at_the_weekend,bob,2026-11-28T00:00:00.000Z,enter
+pro_at_the_weekend,bob,2026-11-30T05:00:00.000Z,exit
+pro_at_the_weekend,bob,2026-12-04T17:00:00.000Z,enter
+`
+	if out != want {
+		t.Errorf("transitions: got\n%swant\n%s", out, want)
+	}
+}

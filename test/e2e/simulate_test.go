@@ -69,6 +69,34 @@ func TestSimulate_ThroughTheFlowEqualsPlain(t *testing.T) {
 	t.Run("until", func(t *testing.T) {
 		same(t, "--events", launch.Shared(t, "data/retentioneering_ecom_synthetic.csv.gz"), "--until", "2024-03-01T00:00:00Z")
 	})
+	t.Run("language", func(t *testing.T) {
+		folder := t.TempDir()
+		rules, events := filepath.Join(folder, "c.yaml"), filepath.Join(folder, "e.ndjson")
+		for path, text := range map[string]string{
+			rules: `version: 1
+events: {order: {names: [order], where: "!has(properties.test)"}}
+cohorts:
+  - {key: big, when: {did: {event: order, where: "properties.total >= 100", within: 1d}}}
+  - {key: spender, dwell: 1h, when: {sum: {event: order, property: total, at_least: 150, within: 7d}}}
+  - key: pro_at_the_weekend
+    when: {all: [{attribute: attributes.plan == "pro"}, {during: {from: fri 18:00, to: mon 06:00, zone: Europe/Berlin}}]}
+  - {key: big_pro, when: {all: [{member: big}, {attribute: attributes.plan == "pro"}]}}
+groups: [{key: offers, cohorts: [big_pro, spender]}]
+`,
+			events: `{"type":"identify","userId":"ada","timestamp":"2026-11-27T00:00:00Z","traits":{"plan":"pro","unsubscribed":"1"}}
+{"type":"track","userId":"ada","event":"order","messageId":"1","timestamp":"2026-11-27T08:00:00.000Z","properties":{"total":99.5}}
+{"type":"track","userId":"ada","event":"order","messageId":"2","timestamp":"2026-11-27T09:00:00.000Z","properties":{"total":100,"items":[{"sku":1}]}}
+{"type":"track","userId":"bob","event":"order","messageId":"3","timestamp":"2026-11-27T09:00:00.000Z","properties":{"total":1000,"test":true}}
+{"type":"track","userId":"bob","event":"order","messageId":"4","timestamp":"2026-11-27T10:00:00.000Z","properties":{"total":1000}}
+{"type":"identify","userId":"ada","timestamp":"2026-11-29T00:00:00Z","traits":{"plan":null}}
+`,
+		} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		same(t, "--catalogue", rules, "--events", events, "--until", "2026-12-20T00:00:00Z")
+	})
 	t.Run("bodies", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "bodies.ndjson")
 		text := `{"batch":[{"type":"page","userId":"ada","name":"Product","timestamp":"2026-11-27T08:00:00Z"},{"type":"track","userId":"ada","event":"bought","timestamp":"2026-11-27T08:00:01Z"}]}

@@ -105,7 +105,7 @@ func TestMake_TellsWhenLimitsAndObjectiveAreMissed(t *testing.T) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"saleswings: ITS LIMITS WOULD BE EXCEEDED (51 of 20 requests a second", "THE OBJECTIVE WOULD BE MISSED", "x: cannot be told"} {
+	for _, want := range []string{"saleswings: ITS LIMITS WOULD BE EXCEEDED (51 of 20 requests per second", "THE OBJECTIVE WOULD BE MISSED", "x: cannot be told"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, text.String())
 		}

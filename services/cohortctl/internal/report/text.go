@@ -82,7 +82,7 @@ func (d *Destination) verdict() string {
 	}
 	needs := make([]string, len(d.Limits))
 	for i, l := range d.Limits {
-		needs[i] = fmt.Sprintf("%d of %d requests a %s", l.Needed, l.Requests, l.Per)
+		needs[i] = fmt.Sprintf("%d of %d requests per %s", l.Needed, l.Requests, l.Per)
 	}
 	slo := "the objective holds"
 	if !*d.SLOHolds {

@@ -21,12 +21,20 @@ type Catalogue struct {
 	Cohorts   []Cohort        // in the order of the file, which is that of the Spec
 	Audiences []Audience
 	Deliver   Deliver
+	Taxonomy  map[string][]Property // by key of the event; events that declare nothing are not there
+	Tests     []Test
 	Text      []byte // the file as it was read
+
+	file   string
+	places map[string]place
 }
 
 // Cohort is what people want to know about a cohort beside its rule.
 type Cohort struct {
 	Key, Name, Description, Owner string
+
+	// Audience: it was made of an audience, behind the cohorts of the file.
+	Audience bool
 }
 
 // Modes of audiences.
@@ -38,10 +46,12 @@ const (
 // Audience sends a cohort to ad platforms.
 type Audience struct {
 	Key, Name, Description string
-	Cohort                 string
+	Cohort                 string   // that feeds it: of the file, or its own, under its key, where it has a gate or an expression
 	Mode                   string   // ModeExclude or ModeTarget
 	Platforms              []string // names as in the topics, in the order of the file
 	Reason                 string   // why its members are excluded; empty for ModeTarget
+	Consent                string   // gate that its members have passed; empty = none
+	LawfulBasis            string   // on which an excluding audience stands; empty = not said
 }
 
 // Deliver says which cohorts go to which destination.
@@ -69,7 +79,7 @@ func Load(name string, text []byte) (c *Catalogue, err error) {
 	if root == nil {
 		return nil, l.err()
 	}
-	c = &Catalogue{Text: bytes.Clone(text)}
+	c = &Catalogue{Text: bytes.Clone(text), file: name, places: l.places}
 	l.document(root, c)
 	c.Program, err = cohort.Compile(c.Spec)
 	l.compiled(err)

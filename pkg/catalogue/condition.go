@@ -45,7 +45,7 @@ func (l *loader) condition(e entry, depth int) *cohort.Condition {
 		f, _ := l.fields(k.path, "quiet", k.node, []string{"event", "where", "for", "none_of"}, []string{"event", "for"})
 		c.Quiet = &cohort.Quiet{Event: l.event(f), Where: l.where(f), For: l.duration(f["for"], "for"), NoneOf: l.noneOf(f)}
 	case "attribute":
-		c.Attribute = l.predicate(k, predicate.Attributes)
+		c.Attribute = l.predicate(k, predicate.Attributes, nil)
 	case "member":
 		c.Member, _ = l.text(k, "member")
 		l.point(k)
@@ -94,6 +94,7 @@ func (l *loader) didNot(e entry) *cohort.Did {
 func (l *loader) sum(e entry) *cohort.Sum {
 	f, _ := l.fields(e.path, "sum", e.node, []string{"event", "where", "property", "at_least", "within"}, []string{"event", "property", "at_least"})
 	s := &cohort.Sum{Event: l.event(f), Where: l.where(f), Within: l.duration(f["within"], "within"), Property: l.optional(f, "property"), AtLeast: 1}
+	l.summable(f, s.Property)
 	if at, ok := f["at_least"]; ok {
 		n, ok := l.number(at, "at_least")
 		if ok && !(n >= 0.0001 && n <= cohort.MaxSum) {

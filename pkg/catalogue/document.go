@@ -7,6 +7,7 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
+	"github.com/cohortflow/cohortflow/pkg/predicate"
 )
 
 // Words of the format. The JSON Schema lists the same; a test compares.
@@ -20,6 +21,7 @@ var (
 	}
 	modes     = []string{ModeExclude, ModeTarget}
 	platforms = []string{"google", "linkedin", "meta", "microsoft", "pinterest", "reddit", "snap", "thetradedesk", "tiktok", "x"}
+	bases     = []string{"consent", "legitimate_interest"}
 	reasons   = []string{"CUSTOMER", "RECENT_PURCHASE", "CHURN_RISK", "UNSUBSCRIBED", "CONSENT_WITHDRAWN", "ERASURE", "MANUAL"}
 )
 
@@ -27,7 +29,7 @@ const formatVersion = 1
 
 func (l *loader) document(root ast.Node, c *Catalogue) {
 	f, ok := l.fields("", "the catalogue", root,
-		[]string{"version", "events", "cohorts", "groups", "audiences", "deliver"}, []string{"version", "events", "cohorts"})
+		[]string{"version", "events", "cohorts", "groups", "consent", "audiences", "deliver", "tests"}, []string{"version", "events", "cohorts"})
 	if !ok {
 		return
 	}
@@ -45,8 +47,14 @@ func (l *loader) document(root ast.Node, c *Catalogue) {
 	if e, ok := f["groups"]; ok {
 		l.groups(e, c)
 	}
+	if e, ok := f["consent"]; ok {
+		l.consent(e)
+	}
 	if e, ok := f["audiences"]; ok {
 		l.audiences(e, c)
+	}
+	if e, ok := f["tests"]; ok {
+		l.tests(e, c)
 	}
 	if e, ok := f["deliver"]; ok {
 		l.deliver(e, c)
@@ -55,10 +63,11 @@ func (l *loader) document(root ast.Node, c *Catalogue) {
 	}
 }
 
+// cohortKeys lists the cohorts of the file.
 func (c *Catalogue) cohortKeys() []string {
 	keys := make([]string, 0, len(c.Cohorts))
 	for _, k := range c.Cohorts {
-		if k.Key != "" {
+		if k.Key != "" && !k.Audience {
 			keys = append(keys, k.Key)
 		}
 	}
@@ -74,7 +83,7 @@ func (l *loader) events(e entry, c *Catalogue) {
 		l.key(e.path, "event", e.key, e.at)
 		p := cohort.Pattern{Key: e.key}
 		c.Spec.Events = append(c.Spec.Events, p)
-		f, ok := l.fields(e.path, "an event", e.node, []string{"names", "kinds", "source", "where", "description"}, nil)
+		f, ok := l.fields(e.path, "an event", e.node, []string{"names", "kinds", "source", "where", "description", "properties"}, nil)
 		if !ok {
 			continue
 		}
@@ -92,7 +101,15 @@ func (l *loader) events(e entry, c *Catalogue) {
 		if s, ok := f["source"]; ok {
 			p.Source = l.choice(s, "source", sources)
 		}
-		p.Where = l.where(f)
+		if d, ok := f["properties"]; ok {
+			if c.Taxonomy == nil {
+				c.Taxonomy = make(map[string][]Property)
+			}
+			c.Taxonomy[e.key] = l.properties(e.key, d)
+		}
+		if w, ok := f["where"]; ok {
+			p.Where = l.predicate(w, predicate.Properties, l.declared[e.key])
+		}
 		l.optional(f, "description")
 		c.Spec.Events[len(c.Spec.Events)-1] = p
 	}
@@ -155,8 +172,8 @@ func (l *loader) rule(f map[string]entry, name string) *cohort.Condition {
 func (l *loader) audiences(e entry, c *Catalogue) {
 	for _, item := range l.list(e, "audiences", 0) {
 		f, ok := l.fields(item.path, "an audience", item.node,
-			[]string{"key", "name", "description", "cohort", "mode", "platforms", "reason"},
-			[]string{"key", "cohort", "mode", "platforms"})
+			[]string{"key", "name", "description", "cohort", "when", "consent", "mode", "platforms", "reason", "lawful_basis"},
+			[]string{"key", "mode", "platforms"})
 		if !ok {
 			continue
 		}
@@ -166,6 +183,8 @@ func (l *loader) audiences(e entry, c *Catalogue) {
 		}
 		if e, ok := f["cohort"]; ok {
 			a.Cohort = l.choice(e, "cohort", c.cohortKeys())
+		} else if _, ok := f["when"]; !ok {
+			l.fault(item.path+".cohort", l.places[item.path], "an audience needs cohort, or when with an expression of cohorts")
 		}
 		if e, ok := f["mode"]; ok {
 			a.Mode = l.choice(e, "mode", modes)
@@ -187,6 +206,13 @@ func (l *loader) audiences(e entry, c *Catalogue) {
 		case a.Mode == ModeExclude:
 			l.fault(item.path+".reason", l.places[item.path], "an excluding audience needs a reason: RECENT_PURCHASE, for example")
 		}
+		if basis, ok := f["lawful_basis"]; ok {
+			if a.Mode == ModeTarget {
+				l.fault(basis.path, basis.at, "a target audience stands on consent: remove lawful_basis")
+			}
+			a.LawfulBasis = l.choice(basis, "lawful_basis", bases)
+		}
+		l.derive(f, &a, c)
 		c.Audiences = append(c.Audiences, a)
 	}
 }

@@ -16,17 +16,17 @@ func (l *loader) where(f map[string]entry) cohort.Predicate {
 	if !ok {
 		return nil
 	}
-	return l.predicate(e, predicate.Properties)
+	return l.predicate(e, predicate.Properties, l.declaredBy(f))
 }
 
 // predicate reads an expression; nil with a fault, which points into the expression
 // where that is on one line.
-func (l *loader) predicate(e entry, about predicate.Subject) cohort.Predicate {
+func (l *loader) predicate(e entry, about predicate.Subject, declared map[string]predicate.Type) cohort.Predicate {
 	text, ok := l.text(e, e.key)
 	if !ok {
 		return nil
 	}
-	p, err := predicate.Compile(text, about, nil)
+	p, err := predicate.Compile(text, about, declared)
 	if err == nil {
 		return p
 	}

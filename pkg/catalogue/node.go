@@ -11,6 +11,9 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/predicate"
 )
 
 // maxNodes bounds the work on one file: an alias counts as often as it is used.
@@ -30,6 +33,9 @@ type loader struct {
 	places  map[string]place
 	anchors map[string]ast.Node
 	nodes   int
+
+	declared map[string]map[string]predicate.Type // properties by event, where it declares them
+	gates    map[string][]cohort.Condition        // consent by name
 }
 
 // parse gives the root of the only document, or nil with a fault.

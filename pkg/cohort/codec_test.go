@@ -204,8 +204,19 @@ func TestWithFormer_EndsRetiredStays(t *testing.T) {
 // No bytes make the decoder panic, take more memory than they justify, or give a
 // state that is not encoded to itself.
 func FuzzDecode(f *testing.F) {
-	g := compile(f, standard())
-	f.Add(g.Append(nil, somebody(f, g)))
+	s := standard()
+	dwelling := when("dwelling", has("view", 1, hour, "order"))
+	dwelling.Dwell = day
+	s.Cohorts = append(s.Cohorts, dwelling,
+		when("spender", Condition{Sum: &Sum{Event: "order", Property: "amount", AtLeast: 5}}),
+		when("pro", Condition{Attribute: planIs("pro")}))
+	g, plain := compile(f, s), compile(f, standard())
+	f.Add(plain.Append(nil, somebody(f, plain)))
+	rich := newFold(f, g)
+	for n := range 12 {
+		rich.occur("p", occurrence{role: append(roles, "")[n%4], at: int64(n) * minute, id: id(n)}, int64(n)*minute)
+	}
+	f.Add(g.Append(nil, rich.people["p"]))
 	f.Add([]byte{})
 	f.Add([]byte{stateFormat, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, blob []byte) {

@@ -13,7 +13,8 @@ import (
 )
 
 type cli struct {
-	Simulate simulate `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
+	Simulate simulate       `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
+	Test     cohortctl.Test `cmd:"" help:"Run the tests that stand in catalogues."`
 	Cohorts  struct {
 		Lint cohortctl.Lint `cmd:"" help:"Check catalogues and tell what is wrong with them, with place and remedy."`
 	} `cmd:"" help:"Work on catalogues of cohorts."`
@@ -43,6 +44,8 @@ func main() {
 		switch told.Command() {
 		case "simulate":
 			err = c.Simulate.Run(ctx, to)
+		case "test <file>":
+			err = c.Test.Run(to)
 		case "cohorts lint <file>":
 			err = c.Cohorts.Lint.Run(to)
 		default:

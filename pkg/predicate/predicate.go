@@ -38,6 +38,8 @@ type Predicate struct {
 	names   []string
 	subject Subject
 	program cel.Program
+
+	literals literals
 }
 
 // Error is a fault of an expression.
@@ -95,7 +97,9 @@ func Compile(text string, about Subject, declared map[string]Type) (*Predicate, 
 		canonical = text
 	}
 	slices.Sort(r.names)
-	return &Predicate{text: canonical, names: slices.Compact(r.names), subject: about, program: program}, nil
+	p := &Predicate{text: canonical, names: slices.Compact(r.names), subject: about, program: program}
+	ast.PostOrderVisit(r.checked.Expr(), ast.NewExprVisitor(p.literals.visit))
+	return p, nil
 }
 
 func truth(checked *cel.Ast) error {

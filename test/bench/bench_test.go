@@ -264,6 +264,10 @@ func own(t *testing.T) (options, *kafkaio.Client) {
 	return o, client
 }
 
+// slowest, in ms, tells a measured time from a number that is none. It is no goal: a machine may
+// stand still for seconds.
+const slowest = 60_000
+
 func TestMeasureLatency_FindsTheRecordOfEveryPurchase(t *testing.T) {
 	o, client := own(t)
 	o.duration, o.profile = 3*time.Second, t.TempDir()
@@ -271,7 +275,7 @@ func TestMeasureLatency_FindsTheRecordOfEveryPurchase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Sent != 600 || r.Missing != 0 || r.ToRecord.Count != 600 || r.ToRecord.P50 <= 0 || r.ToRecord.P50 > 1000 || r.ToAnswer.Count != 120 {
+	if r.Sent != 600 || r.Missing != 0 || r.ToRecord.Count != 600 || r.ToRecord.P50 <= 0 || r.ToRecord.P50 > slowest || r.ToAnswer.Count != 120 {
 		t.Errorf("got %+v, want 600 purchases, each with its record", r)
 	}
 	if profiles, err := filepath.Glob(filepath.Join(o.profile, "*.pprof")); err != nil || len(profiles) != 1 {
@@ -285,7 +289,7 @@ func TestMeasureSilent_FindsEveryExitAndRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Missing != 0 || r.Early != 0 || r.Released != 60 || r.Exit.Count != 60 || r.Exit.P99 <= 0 || r.Exit.P99 > 1000 {
+	if r.Missing != 0 || r.Early != 0 || r.Released != 60 || r.Exit.Count != 60 || r.Exit.P99 <= 0 || r.Exit.P99 > slowest {
 		t.Errorf("got %+v, want 60 exits and releases, none early", r)
 	}
 }

@@ -171,6 +171,7 @@ func TestSchema_ListsTheSameWords(t *testing.T) {
 			Audience struct {
 				Properties struct {
 					Mode, Reason struct{ Enum []string }
+					Basis        struct{ Enum []string } `json:"lawful_basis"`
 					Platforms    struct {
 						Items struct{ Enum []string }
 					}
@@ -179,6 +180,7 @@ func TestSchema_ListsTheSameWords(t *testing.T) {
 			Condition struct {
 				Properties map[string]any
 			}
+			PropertyType struct{ Enum []string } `json:"propertyType"`
 		}
 	}
 	if err := json.Unmarshal([]byte(Schema()), &s); err != nil {
@@ -194,6 +196,8 @@ func TestSchema_ListsTheSameWords(t *testing.T) {
 		"source":    {d.Event.Properties.Source.Enum, sources},
 		"mode":      {d.Audience.Properties.Mode.Enum, modes},
 		"reason":    {d.Audience.Properties.Reason.Enum, reasons},
+		"basis":     {d.Audience.Properties.Basis.Enum, bases},
+		"type":      {d.PropertyType.Enum, propertyTypes},
 		"platforms": {d.Audience.Properties.Platforms.Items.Enum, platforms},
 	} {
 		if !slices.Equal(c[0], c[1]) {

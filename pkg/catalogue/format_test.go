@@ -81,8 +81,7 @@ func formatted(t *testing.T, text []byte) {
 	t.Helper()
 	once, err := Format(text)
 	if err != nil {
-		var fault *Error
-		if !errors.As(err, &fault) {
+		if _, ok := errors.AsType[*Error](err); !ok {
 			t.Fatalf("got %v, want an *Error", err)
 		}
 		if _, err := Load("x.yaml", text); err == nil {

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/cohortflow/cohortflow/deploy/catalogues"
@@ -27,4 +28,18 @@ func TestReadyMade_PassTheirTests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The example of the manual does what it says.
+func TestManual_ExamplePasses(t *testing.T) {
+	_, example, _ := strings.Cut(string(read(t, "../../docs/catalogue.md")), "```yaml\n")
+	example, _, ok := strings.Cut(example, "```")
+	if !ok {
+		t.Fatal("the manual has no example")
+	}
+	c := load(t, "catalogue.md", []byte(example))
+	if err := judge(t, []byte(example)); err != nil {
+		t.Errorf("the schema refuses it: %v", err)
+	}
+	pass(t, c)
 }

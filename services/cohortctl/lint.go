@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 )
 
 // Lint is what a check of catalogues can be told.
 type Lint struct {
-	Files []string `arg:"" name:"file" help:"Catalogues (YAML)."`
-	JSON  bool     `name:"json" help:"What was found, as a JSON list."`
+	Files        []string      `arg:"" name:"file" help:"Catalogues (YAML)."`
+	JSON         bool          `name:"json" help:"What was found, as a JSON list."`
+	LogRetention time.Duration `default:"9600h" help:"How long the log keeps events: longer windows are warned of (0 = for ever)."`
 }
 
 // ErrFaults says that a catalogue has faults, which were told already.
@@ -25,9 +27,11 @@ type finding struct {
 	Column   int    `json:"column"`
 	Severity string `json:"severity"` // error or warning
 	Message  string `json:"message"`
+	Rule     string `json:"rule,omitempty"` // of a warning
 }
 
-// Run tells every fault on the standard output; the error is an ErrFaults where there is one.
+// Run tells every fault and warning on the standard output; the error is an ErrFaults where
+// there is a fault.
 func (l *Lint) Run(to Streams) error {
 	found, faulty := []finding{}, false
 	for _, path := range l.Files {
@@ -38,6 +42,9 @@ func (l *Lint) Run(to Streams) error {
 		c, err := catalogue.Load(path, text)
 		if err == nil {
 			_, _ = fmt.Fprintf(to.Err, "%s: %s\n", path, c)
+			for _, w := range catalogue.Lint(c, catalogue.Options{Retention: l.LogRetention.Milliseconds()}) {
+				found = append(found, finding{path, w.Line, w.Column, "warning", w.Message, w.Rule})
+			}
 			continue
 		}
 		faulty = true
@@ -46,7 +53,7 @@ func (l *Lint) Run(to Streams) error {
 			return err
 		}
 		for _, f := range faults.Faults {
-			found = append(found, finding{f.File, f.Line, f.Column, "error", f.Message})
+			found = append(found, finding{File: f.File, Line: f.Line, Column: f.Column, Severity: "error", Message: f.Message})
 		}
 	}
 	if err := l.tell(to, found); err != nil {

@@ -6,8 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
-
-	"github.com/cohortflow/cohortflow/deploy/catalogues"
+	"time"
 )
 
 func lint(t *testing.T, l Lint) (out, said string, err error) {
@@ -18,7 +17,7 @@ func lint(t *testing.T, l Lint) (out, said string, err error) {
 }
 
 func TestLint_TellsEveryFaultWithItsPlace(t *testing.T) {
-	good := write(t, "good.yaml", string(catalogues.Default()))
+	good := write(t, "good.yaml", withTests)
 	bad := write(t, "bad.yaml", "version: 1\nevents: {view: {names: [v]}}\ncohorts:\n  - {key: c, when: {did: {event: veiw}}}\n  - {key: C, when: {did: {event: view}}}\n")
 	out, said, err := lint(t, Lint{Files: []string{good, bad}})
 	if !errors.Is(err, ErrFaults) {
@@ -38,6 +37,10 @@ func TestLint_TellsEveryFaultWithItsPlace(t *testing.T) {
 	}
 	if out, _, err := lint(t, Lint{Files: []string{good}, JSON: true}); err != nil || out != "[]\n" {
 		t.Errorf("a good one as JSON: got %q and %v, want an empty list", out, err)
+	}
+	long := write(t, "long.yaml", "version: 1\nevents: {view: {names: [v]}}\ncohorts:\n  - {key: c, when: {did: {event: view, within: 30d}}}\n")
+	if out, _, err := lint(t, Lint{Files: []string{long}, LogRetention: 24 * time.Hour}); err != nil || !strings.Contains(out, "long.yaml:4:") || !strings.Contains(out, ": warning: ") {
+		t.Errorf("a window longer than the log: got %q and %v, want a warning and no error", out, err)
 	}
 	if _, _, err := lint(t, Lint{Files: []string{"absent.yaml"}}); err == nil || errors.Is(err, ErrFaults) {
 		t.Errorf("got %v, want that the file is not there", err)

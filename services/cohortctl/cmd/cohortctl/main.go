@@ -13,8 +13,9 @@ import (
 )
 
 type cli struct {
-	Simulate simulate       `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
-	Test     cohortctl.Test `cmd:"" help:"Run the tests that stand in catalogues."`
+	Simulate simulate         `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
+	Test     cohortctl.Test   `cmd:"" help:"Run the tests that stand in catalogues."`
+	Fmt      cohortctl.Format `cmd:"" help:"Bring catalogues into the one form."`
 	Cohorts  struct {
 		Lint cohortctl.Lint `cmd:"" help:"Check catalogues and tell what is wrong with them, with place and remedy."`
 	} `cmd:"" help:"Work on catalogues of cohorts."`
@@ -46,6 +47,8 @@ func main() {
 			err = c.Simulate.Run(ctx, to)
 		case "test <file>":
 			err = c.Test.Run(to)
+		case "fmt <file>":
+			err = c.Fmt.Run(to)
 		case "cohorts lint <file>":
 			err = c.Cohorts.Lint.Run(to)
 		default:

@@ -27,8 +27,8 @@ var named = []string{"events", "properties", "attributes", "consent"}
 
 // Format gives a catalogue its one form: keys in one order, a blank line between sections,
 // no more than one anywhere, nothing behind the end of a line. Comments stay with what
-// they stand above; what is written on one line stays so. A text that cannot be put into
-// order without changing what it says (one with anchors, for example) keeps its order. The
+// they stand above; what is written on one line stays so. A text with anchors, or one that cannot
+// be put into order without changing what it says, stays as it is. The
 // error, an *Error, is for what is not YAML; faults of other kinds are Load's.
 func Format(text []byte) (out []byte, err error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
@@ -45,10 +45,11 @@ func Format(text []byte) (out []byte, err error) {
 	if root == nil {
 		return nil, l.err()
 	}
-	f := formatter{lines: strings.Split(strings.TrimRight(string(text), "\n"), "\n")}
-	if len(l.anchors) == 0 {
-		f.arrange(root, false)
+	if len(l.anchors) > 0 {
+		return text, nil // an alias must not come before its anchor, and may stand for more than can be compared
 	}
+	f := formatter{lines: strings.Split(strings.TrimRight(string(text), "\n"), "\n")}
+	f.arrange(root, false)
 	arranged := []byte(tidy(f.lines, sections(root)))
 	if !sameMeaning(text, arranged) {
 		return text, nil

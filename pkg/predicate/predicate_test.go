@@ -74,6 +74,7 @@ func TestCompile_TellsWhatIsWrong(t *testing.T) {
 		{`properties.exists(p, p == "a")`, Properties, 1, 18, ""},
 		{strings.Repeat(`properties.a == "x" || `, 100) + `true`, Properties, 1, 1, ""},
 		{`now() > 1`, Properties, 1, 4, ""},
+		{strings.Repeat(`properties.a.matches("`+strings.Repeat("ab", 200)+`") || `, 4) + `true`, Properties, 1, 1, "more than 10000: simplify it"},
 		{`"a".matches(properties.pattern)`, Properties, 1, 12, "needs its pattern in quotes"},
 		{`properties.name.matches("(")`, Properties, 1, 1, "error parsing regexp"},
 	} {

@@ -10,6 +10,7 @@ const (
 	OpEnter
 	OpExit
 	OpWatermark
+	OpErased // proof that a person was erased: it names an opaque subject, no cohort
 )
 
 // Reason codes of transitions.
@@ -18,8 +19,10 @@ const (
 	ReasonWindowEnded       = "window_ended"       // time passed: a window ran out, or a pause was long enough
 	ReasonDefinitionChanged = "definition_changed" // the catalogue changed
 	ReasonOutranked         = "outranked"          // a stronger cohort of the group took the person
-	ReasonMerged            = "merged"
-	ReasonErased            = "erased"
+	ReasonLateEvent         = "late_event"         // an event came late and corrects what was decided without it
+	ReasonContactsChanged   = "contacts_changed"   // an exit and an entry of one instant: the stay goes on, the contacts are others
+	ReasonMerged            = "merged"             // the person is another one from here on, who takes over what they were in
+	ReasonErased            = "erased"             // the person was deleted or suppressed
 )
 
 // ID names a transition: where in the log it was decided. IDs of one partition
@@ -59,6 +62,10 @@ type Transition struct {
 	SourceAt    int64    // its event time; 0 for deadlines
 	AcceptedAt  int64    // its accepted time; for deadlines the log time
 	Contacts    [][]byte // sealed contacts of the person (pkg/seal), oldest first; nil if none known
+
+	// WarmingUntil is the log time until which the cohort cannot be known in full, since
+	// something that its rule asks about has been kept for too short a time; 0 = it is known.
+	WarmingUntil int64
 }
 
 // Watermark is the fence and heartbeat record of an output partition.

@@ -95,3 +95,24 @@ type Event struct {
 	Replay     bool
 	Clamped    bool // EventAt was ahead of AcceptedAt and was set to it
 }
+
+// Names of the records of KindMerge that say where somebody has gone. Person is who
+// vanishes, Properties.Strings[PropertyInto] the person key that they become.
+const (
+	NameLink   = "link"   // one person under two keys: the first such record holds
+	NameRelink = "relink" // the same of a key that may change hands: the latest by event time holds
+	NameMerge  = "merge"  // an explicit merge of two people
+	NameAbsorb = "absorb" // by the owner of the vanished: what they were, in PropertyState, for Person
+
+	NameDelete   = "delete"   // of KindErase: state gone; later events make a new person
+	NameSuppress = "suppress" // of KindErase: state gone; later events are dropped until KindUnerase
+)
+
+// Properties of our own records. The prefix is kept for us: ingest takes no other
+// event that has one.
+const (
+	PropertyPrefix = "cohortflow."
+	PropertyInto   = PropertyPrefix + "into"
+	PropertyState  = PropertyPrefix + "state" // base64
+	PropertyHops   = PropertyPrefix + "hops"  // number: how often an owner has passed the record on
+)

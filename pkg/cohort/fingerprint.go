@@ -73,6 +73,14 @@ func fingerprint(s Spec, used []pattern) string {
 			c.text("dwell")
 			c.number(d.Dwell)
 		}
+		if d.LookBack > 0 {
+			c.text("look_back")
+			c.number(d.LookBack)
+		}
+		if d.IgnoreReplay {
+			c.text("replay")
+			c.text("ignore")
+		}
 	}
 	for _, group := range s.Groups {
 		c.text("group")

@@ -130,15 +130,11 @@ func newHouse(tb testing.TB, change ...func(*Config)) *house {
 		}
 		return s
 	}
-	sealing, err := seal.NewKeys(bytes.Repeat([]byte("k"), 32))
-	if err != nil {
-		tb.Fatal(err)
-	}
 	cfg := Config{
 		WriteKeys: keys(writeKey, otherWorkspace+"=wk-other"), TrackKeys: keys(siteID + ":" + apiKey), TrackPasswords: keys(ingestKey),
 		ReportingSecrets: signers(signingKey, otherWorkspace+"="+olderKey), DestinationSecrets: signers(sharedSecret), DestinationTokens: keys(token),
 		EraseKeys:    keys(eraseKey),
-		ReplayWindow: 8 * 24 * time.Hour, AnonymousPerSecond: 1000, DefaultWorkspace: "main", Keys: sealing,
+		ReplayWindow: 8 * 24 * time.Hour, AnonymousPerSecond: 1000, DefaultWorkspace: "main", Keys: keysOf(tb, "k"),
 		MaxBody: maxBody, MaxWebhook: maxWebhook, MaxItems: 1000, MaxRequests: 64, MaxHeld: 64 << 20, AckTimeout: time.Second,
 		Now: func() time.Time { return h.clock },
 		Log: slog.New(slog.NewTextHandler(&h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -159,6 +155,16 @@ func (h *house) reopen(cfg Config) {
 		MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: 512 << 10, LinkCache: h.linkCache, Taxonomy: h.taxonomy, Log: cfg.Log,
 		Tracer: cfg.TracerProvider.Tracer("test"), Meter: cfg.MeterProvider.Meter("test"),
 	}))
+}
+
+// keysOf makes the keys of a secret of that letter.
+func keysOf(tb testing.TB, letter string) *seal.Keys {
+	tb.Helper()
+	k, err := seal.NewKeys(bytes.Repeat([]byte(letter), 32))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
 }
 
 // reply is an answer.

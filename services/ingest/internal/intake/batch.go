@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
@@ -203,10 +204,28 @@ func (b *Batch) append(e *event.Event) *normalise.Fault {
 
 // Keep puts raw into quarantine.
 func (b *Batch) Keep(raw []byte, fault *normalise.Fault) {
-	b.keep(raw, len(raw), fault, b.origin.Headers)
+	headers := b.origin.Headers
+	if fault.Reason != normalise.ReasonEncoding {
+		headers = decoded(headers)
+	}
+	b.keep(raw, len(raw), fault, headers)
 }
 
-// KeepCut is Keep for a body of which only the beginning is at hand; size is the whole.
+// decoded leaves out what holds no more of a body whose encoding is undone: played again
+// with it, the body could not be read.
+func decoded(headers map[string]string) map[string]string {
+	if _, ok := headers[contentEncoding]; !ok {
+		return headers
+	}
+	headers = maps.Clone(headers)
+	delete(headers, contentEncoding)
+	return headers
+}
+
+const contentEncoding = "content-encoding"
+
+// KeepCut is Keep for a body as it came, of which only the beginning may be at hand; size
+// is the whole.
 func (b *Batch) KeepCut(beginning []byte, size int, fault *normalise.Fault) {
 	b.keep(beginning, size, fault, b.origin.Headers)
 }

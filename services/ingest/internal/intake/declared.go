@@ -38,7 +38,7 @@ func (b *Batch) take(e *event.Event, raw []byte) *normalise.Fault {
 
 // copy puts the message of an event that is taken into quarantine besides.
 func (b *Batch) copy(e *event.Event, raw []byte, found []taxonomy.Violation) {
-	headers := maps.Clone(b.origin.Headers)
+	headers := maps.Clone(decoded(b.origin.Headers))
 	if headers == nil {
 		headers = make(map[string]string, 2)
 	}

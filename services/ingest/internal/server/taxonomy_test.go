@@ -110,6 +110,7 @@ func TestTaxonomy_CopyPlayedAgainDoesNotDouble(t *testing.T) {
 		"id and time":              {"/v1/track", untyped, withKey},
 		"neither id nor time":      {"/v1/track", `{"event":"order_completed","userId":"u"}`, withKey},
 		"id without a time":        {"/v1/track", `{"event":"order_completed","userId":"u","messageId":"m"}`, withKey},
+		"packed":                   {"/v1/track", gzipped(t, untyped), func(r *http.Request) { withKey(r); r.Header.Set("Content-Encoding", "gzip") }},
 		"a stamp ahead":            {"/v1/track", `{"event":"order_completed","userId":"u","messageId":"m","timestamp":"2026-10-05T10:30:00Z"}`, withKey},
 		"in a batch":               {"/v1/batch", `{"batch":[{"type":"identify","userId":"x"}, {"type":"track","event":"order_completed","userId":"u"}]}`, withKey},
 		"track v1":                 {customerPath + "/events", `{"name":"order_completed"}`, withTrack},

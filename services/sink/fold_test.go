@@ -29,17 +29,19 @@ func (f *flow) fold(platform string, list []cohort.Transition) fold {
 	out := fold{history: map[string][]string{}, state: map[string]string{}}
 	for _, t := range list {
 		for _, a := range f.rules.Audiences {
-			if t.Elapsed || a.Cohort != t.Cohort || a.Mode != catalogue.ModeExclude || !slices.Contains(a.Platforms, platform) {
+			givesUp := t.Op == cohort.OpExit && t.Reason == cohort.ReasonContactsChanged
+			if t.Elapsed || givesUp && len(t.Contacts) == 0 || a.Cohort != t.Cohort || a.Mode != catalogue.ModeExclude || !slices.Contains(a.Platforms, platform) {
 				continue
 			}
 			key, op := "acme|"+a.Key+"|"+f.keys.Subject(t.Person), avrocodec.OpRelease
 			if t.Op == cohort.OpEnter {
 				op = avrocodec.OpSuppress
 			}
-			line := fmt.Sprintf("%s %s v%d", op, avrocodec.FormatID(t.ID), t.Version)
+			digests := len(t.Contacts) > 0 && !(t.Op == cohort.OpExit && t.Reason == cohort.ReasonMerged)
+			line := fmt.Sprintf("%s %s v%d digests %v", op, avrocodec.FormatID(t.ID), t.Version, digests)
 			out.history[key] = append(out.history[key], line)
 			out.state[key] = line
-			if t.Reason == cohort.ReasonErased {
+			if t.Op == cohort.OpExit && (t.Reason == cohort.ReasonErased || t.Reason == cohort.ReasonMerged) {
 				out.history[key] = append(out.history[key], "tombstone")
 				delete(out.state, key)
 			}
@@ -65,7 +67,7 @@ func (f *flow) written(platform string) fold {
 			f.t.Fatal(err)
 		}
 		if !mark {
-			line := fmt.Sprintf("%s %s v%d", s.Op, s.TransitionID, s.Version)
+			line := fmt.Sprintf("%s %s v%d digests %v", s.Op, s.TransitionID, s.Version, len(s.Identifiers) > 0)
 			out.history[key] = append(out.history[key], line)
 			out.state[key] = line
 		}
@@ -95,18 +97,36 @@ func (f *flow) play(random *rand.Rand, n int, in map[string]bool) (list []cohort
 	f.t.Helper()
 	cohorts := []string{"recent_purchaser_7d", "vip_buyer_90d", "cart_abandoner_24h"}
 	var batch []kafkaio.OutRecord
+	add := func(t cohort.Transition) {
+		list = append(list, t)
+		batch = append(batch, f.encode(&t))
+	}
 	for range n {
 		person, key := fmt.Sprint("person-", random.IntN(60)), cohorts[random.IntN(len(cohorts))]
 		in[person+key] = !in[person+key]
 		t := f.decide(person, key, in[person+key])
 		switch {
-		case t.Op == cohort.OpExit && random.IntN(10) == 0:
-			t.Reason = cohort.ReasonErased
+		case t.Op == cohort.OpExit && random.IntN(5) == 0:
+			t.Reason = []string{cohort.ReasonErased, cohort.ReasonMerged}[random.IntN(2)]
 		case t.Op == cohort.OpEnter && random.IntN(20) == 0:
 			t.Elapsed = true
 		}
-		list = append(list, t)
-		batch = append(batch, f.encode(&t))
+		add(t)
+		switch {
+		case t.Op == cohort.OpExit && t.Reason == cohort.ReasonErased:
+			proof := f.decide(person, "", false)
+			proof.Op, proof.Reason, proof.Person, proof.Contacts = cohort.OpErased, cohort.ReasonErased, f.keys.Subject(person), nil
+			add(proof)
+		case t.Op == cohort.OpEnter && !t.Elapsed && random.IntN(10) == 0:
+			out, back := f.decide(person, key, false), f.decide(person, key, true)
+			out.Reason, back.Reason = cohort.ReasonContactsChanged, cohort.ReasonContactsChanged
+			out.Contacts = out.Contacts[1:] // the email
+			if random.IntN(2) == 0 {
+				out.Contacts = nil
+			}
+			add(out)
+			add(back)
+		}
 	}
 	if err := f.in.Produce(f.t.Context(), batch); err != nil {
 		f.t.Fatal(err)
@@ -187,7 +207,8 @@ func (f *flow) newestReachSalesWings(all []cohort.Transition) {
 	f.t.Helper()
 	newest := map[string]string{} // person and cohort -> transition id
 	for _, t := range all {
-		if !t.Elapsed {
+		merged := t.Op == cohort.OpExit && t.Reason == cohort.ReasonMerged
+		if !t.Elapsed && !merged && t.Op != cohort.OpErased && len(t.Contacts) > 0 {
 			newest[t.Person+" "+t.Cohort] = avrocodec.FormatID(t.ID)
 		}
 	}
@@ -203,8 +224,8 @@ func (f *flow) newestReachSalesWings(all []cohort.Transition) {
 	first, version := map[string]bool{}, map[string]float64{}
 	for _, a := range f.wings.Tracks() {
 		id, v := a.Values["transition_id"].(string), a.Values["version"].(float64)
-		if first[id] {
-			continue // at least once: a repeat after a restart
+		if first[id] || a.UserID == "" {
+			continue // at least once: a repeat after a restart; or an email that was given up
 		}
 		first[id] = true
 		if v < version[a.UserID] {

@@ -13,6 +13,8 @@ import (
 // Take, the taker until Release or Finish.
 type Item struct {
 	Transition cohort.Transition
+	Subject    string // opaque name of the person: what is remembered of them stands under it
+	Keep       bool   // no newer one takes its place, for it speaks of contacts that no later one names
 	Ticket     Ticket
 	Value      []byte            // of the record as read: what goes to the dead-letter topic
 	Trace      trace.SpanContext // of the record, when it is being traced
@@ -24,13 +26,18 @@ type Item struct {
 	place *list.Element // in Queue.waiting; nil while taken
 }
 
+// supersedes says whether an older item of the same person need not be sent any more.
+func (it *Item) supersedes(older *Item) bool {
+	return it.Transition.Cohort == older.Transition.Cohort && !it.Keep && !older.Keep
+}
+
 // lane is the items of one person, oldest first.
 type lane struct {
 	items []*Item
 	busy  bool // its head is taken
 }
 
-// Queue keeps the items of one partition. A person's items leave it one at a time,
+// Queue keeps the items of one partition; a Subject is a person. A person's items leave it one at a time,
 // in order. It is owned by one goroutine.
 type Queue struct {
 	waiting *list.List // of *Item, in order of arrival
@@ -53,20 +60,20 @@ func (q *Queue) Len() int { return q.waiting.Len() + q.taken }
 // which is thereby finished.
 func (q *Queue) Add(it *Item) (added bool, superseded *Item) {
 	t := &it.Transition
-	l := q.lanes[t.Person]
+	l := q.lanes[it.Subject]
 	if l != nil && len(l.items) > 0 {
 		if last := l.items[len(l.items)-1]; !last.Transition.ID.Less(t.ID) {
 			return false, nil
 		}
-	} else if q.seen.Has(t.Person, t.ID) {
+	} else if q.seen.Has(it.Subject, t.ID) {
 		return false, nil
 	}
 	if l == nil {
 		l = &lane{}
-		q.lanes[t.Person] = l
+		q.lanes[it.Subject] = l
 	}
 	for i, old := range l.items {
-		if old.Transition.Cohort == t.Cohort && old.place != nil {
+		if old.place != nil && it.supersedes(old) {
 			q.waiting.Remove(old.place)
 			old.place, old.lane = nil, nil
 			l.items = append(l.items[:i], l.items[i+1:]...)
@@ -123,7 +130,7 @@ func (q *Queue) Release(it *Item, notBefore time.Time) (superseded bool) {
 	l.busy = false
 	q.taken--
 	for _, newer := range l.items[1:] {
-		if newer.Transition.Cohort == it.Transition.Cohort {
+		if newer.supersedes(it) {
 			l.items = l.items[1:]
 			it.lane = nil
 			return true
@@ -142,7 +149,7 @@ func (q *Queue) Finish(it *Item) {
 	l.items = l.items[1:]
 	it.lane = nil
 	if len(l.items) == 0 {
-		delete(q.lanes, it.Transition.Person)
+		delete(q.lanes, it.Subject)
 	}
-	q.seen.Put(it.Transition.Person, it.Transition.ID)
+	q.seen.Put(it.Subject, it.Transition.ID)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func item(person, cohortKey string, n int64) *Item {
-	return &Item{Transition: cohort.Transition{Person: person, Cohort: cohortKey, Version: n, ID: cohort.ID{Offset: n}}}
+	return &Item{Subject: person, Transition: cohort.Transition{Person: person, Cohort: cohortKey, Version: n, ID: cohort.ID{Offset: n}}}
 }
 
 func mustAdd(t *testing.T, q *Queue, it *Item) *Item {
@@ -88,6 +88,60 @@ func TestQueue_NewsOfTheSameCohortSupersede(t *testing.T) {
 	}
 	if got, want := versions(q.Take(now, 10)), "a3 "; got != want {
 		t.Errorf("took %s, want %s", got, want)
+	}
+}
+
+// Contacts that were given up are told of once: what comes after speaks of others.
+func TestQueue_KeepsWhatSpeaksOfOtherContacts(t *testing.T) {
+	for name, onItsWay := range map[string]bool{"waiting": false, "on its way": true} {
+		t.Run(name, func(t *testing.T) {
+			q, now := NewQueue(NewSeen(10)), time.Now()
+			mustAdd(t, q, item("a", "x", 1))
+			left := item("a", "x", 2)
+			left.Keep = true
+			if old := mustAdd(t, q, left); old != nil {
+				t.Fatalf("it took the place of version %d", old.Transition.Version)
+			}
+			if onItsWay {
+				q.Finish(q.Take(now, 1)[0])
+				if got := q.Take(now, 1); len(got) != 1 || got[0] != left {
+					t.Fatalf("took %s, want a2", versions(got))
+				}
+			}
+			mustAdd(t, q, item("a", "x", 3))
+			if onItsWay && q.Release(left, now) {
+				t.Fatal("version 2 came back and version 3 took its place")
+			}
+			var out string
+			for q.Len() > 0 {
+				taken := q.Take(now, 1)
+				out += versions(taken)
+				q.Finish(taken[0])
+			}
+			if want := "a2 a3 "; out != want {
+				t.Errorf("took %s, want %s", out, want)
+			}
+		})
+	}
+}
+
+func TestSeen_ForgetsWhomNothingNewerIsDoneFor(t *testing.T) {
+	s := NewSeen(3)
+	s.Put("a", cohort.ID{Offset: 5})
+	s.Forget("b", cohort.ID{Offset: 9})
+	s.Forget("a", cohort.ID{Offset: 4})
+	if !s.Has("a", cohort.ID{Offset: 5}) {
+		t.Error("a was forgotten up to 4, though 5 is done")
+	}
+	s.Forget("a", cohort.ID{Offset: 5})
+	if s.Has("a", cohort.ID{Offset: 1}) || s.Len() != 0 {
+		t.Errorf("%d persons remembered, want none", s.Len())
+	}
+	for i := range int64(5) { // the order of the others is whole
+		s.Put(fmt.Sprint(i), cohort.ID{Offset: i})
+	}
+	if s.Len() != 3 {
+		t.Errorf("%d persons remembered, want 3", s.Len())
 	}
 }
 

@@ -25,8 +25,16 @@ type Activity struct {
 	ValidUntil   int64 // ms, 0 = open-ended
 }
 
+// givesUp says whether a transition only takes contacts back, while the stay goes on:
+// the entry that follows tells of the others.
+func givesUp(t *cohort.Transition) bool {
+	return t.Op == cohort.OpExit && t.Reason == cohort.ReasonContactsChanged
+}
+
 // newActivity opens the contacts of a transition. A contact that cannot be opened
-// is left out: what remains still names the person.
+// is left out: what remains still names the person. Of one that only takes contacts back
+// the lead is named by those and nothing else; it is empty when SalesWings knows none of
+// them.
 func newActivity(t *cohort.Transition, keys *seal.Keys) (a Activity, unreadable int) {
 	a = Activity{
 		TransitionID: avrocodec.FormatID(t.ID),
@@ -52,7 +60,7 @@ func newActivity(t *cohort.Transition, keys *seal.Keys) (a Activity, unreadable 
 			a.Lead.AnonymousID = plain
 		}
 	}
-	if a.Lead.UserID == "" && a.Lead.AnonymousID != t.Person && (a.Lead.Email == "" || keys.EmailKey(a.Lead.Email) != t.Person) {
+	if !givesUp(t) && a.Lead.UserID == "" && a.Lead.AnonymousID != t.Person && (a.Lead.Email == "" || keys.EmailKey(a.Lead.Email) != t.Person) {
 		a.Lead.UserID = t.Person
 	}
 	return a, unreadable

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
@@ -38,7 +39,7 @@ func (w *worker) deliver(ctx context.Context, batch []*delivery.Item) error {
 			it.FirstTry = time.Now()
 		}
 		a.begin(ctx, w.tracer)
-		if a.activity.Lead.Email != "" && !w.identified.has(it.Transition.Person, a.activity.Lead.Email) {
+		if a.activity.Lead.Email != "" && introduces(&it.Transition) && !w.identified.has(it.Subject, a.activity.Lead.Email) {
 			newcomers = append(newcomers, a)
 		} else {
 			known = append(known, a)
@@ -56,6 +57,12 @@ func (w *worker) deliver(ctx context.Context, batch []*delivery.Item) error {
 	}
 	_, err = w.round(ctx, kindTrack, append(known, introduced...))
 	return err
+}
+
+// introduces says whether SalesWings may be given the email of a transition: not that of
+// somebody who was erased, and not one that was given up.
+func introduces(t *cohort.Transition) bool {
+	return t.Op != cohort.OpExit || t.Reason != cohort.ReasonErased && t.Reason != cohort.ReasonContactsChanged
 }
 
 // round sends one kind and returns those that may go on.
@@ -82,7 +89,7 @@ func (w *worker) round(ctx context.Context, k kind, list []*attempt) (passed []*
 		}
 		// Whoever cannot be introduced is not asked about again; the transition itself
 		// may be taken all the same.
-		w.identified.put(a.item.Transition.Person, a.activity.Lead.Email)
+		w.identified.put(a.item.Subject, a.activity.Lead.Email)
 		passed = append(passed, a)
 	}
 	w.setHeld(held)

@@ -83,12 +83,6 @@ type Deliverer struct {
 	held   string            // why nothing is taken at present; "" = it is
 }
 
-// memory is what is remembered of a partition from one tenure to the next.
-type memory struct {
-	seen       *delivery.Seen
-	identified *identified
-}
-
 // Dependencies are what a Deliverer works with.
 type Dependencies struct {
 	Topic   string // of the transitions, for error texts
@@ -147,14 +141,16 @@ func (d *Deliverer) setHeld(why string) {
 	}
 }
 
-func (d *Deliverer) remember(partition int32) *memory {
+// remember returns what is remembered of a partition that is read from an offset.
+func (d *Deliverer) remember(partition int32, at int64) *memory {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.memory[partition]
 	if m == nil {
-		m = &memory{seen: delivery.NewSeen(d.cfg.Remembered), identified: newIdentified(d.cfg.Remembered)}
-		d.memory[partition] = m
+		m = newMemory(d.cfg.Remembered)
 	}
+	m = m.begin(at, d.cfg.Remembered)
+	d.memory[partition] = m
 	return m
 }
 
@@ -174,7 +170,7 @@ func (d *Deliverer) Work(ctx context.Context, lease *feed.Lease) error {
 			at = end
 		}
 	}
-	m := d.remember(lease.Partition())
+	m := d.remember(lease.Partition(), at)
 	w := &worker{
 		Deliverer: d, lease: lease, partition: lease.Partition(), memory: m,
 		queue: delivery.NewQueue(m.seen), settled: make(chan struct{}, 1),

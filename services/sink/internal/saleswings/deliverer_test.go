@@ -31,6 +31,7 @@ import (
 type journal struct {
 	mu      sync.Mutex
 	lines   []string
+	texts   []string // messages of the same
 	dead    []string
 	blocked bool
 	waiting []func(error)
@@ -41,6 +42,7 @@ func (j *journal) Room(context.Context) error { return nil }
 func (j *journal) Receipt(_ int32, t *cohort.Transition, o receipts.Outcome, done func(error)) {
 	j.mu.Lock()
 	j.lines = append(j.lines, fmt.Sprintf("%s %s %d", avrocodec.FormatID(t.ID), o.Outcome, o.Status))
+	j.texts = append(j.texts, o.Message)
 	j.ack(done)
 }
 

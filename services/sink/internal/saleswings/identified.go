@@ -7,8 +7,8 @@ import (
 )
 
 // identified remembers which email a person was last introduced with, for the
-// persons heard of last. It keeps digests: an address has no business in memory for
-// longer than its request. Whoever is forgotten is introduced again, which does no harm.
+// persons heard of last. It keeps subjects and digests: neither a key nor an address has
+// any business in memory for longer than its request. Whoever is forgotten is introduced again, which does no harm.
 type identified struct {
 	most   int
 	order  *list.List
@@ -16,8 +16,8 @@ type identified struct {
 }
 
 type introduction struct {
-	person string
-	email  [8]byte
+	subject string
+	email   [8]byte
 }
 
 func newIdentified(most int) *identified {
@@ -30,22 +30,29 @@ func shortDigest(email string) (d [8]byte) {
 	return d
 }
 
-func (s *identified) has(person, email string) bool {
-	e, ok := s.people[person]
+func (s *identified) has(subject, email string) bool {
+	e, ok := s.people[subject]
 	return ok && e.Value.(*introduction).email == shortDigest(email)
 }
 
-func (s *identified) put(person, email string) {
-	if e, ok := s.people[person]; ok {
+func (s *identified) put(subject, email string) {
+	if e, ok := s.people[subject]; ok {
 		e.Value.(*introduction).email = shortDigest(email)
 		s.order.MoveToFront(e)
 		return
 	}
-	person = strings.Clone(person) // the caller's may hold a whole record in memory
-	s.people[person] = s.order.PushFront(&introduction{person, shortDigest(email)})
+	subject = strings.Clone(subject) // the caller's may hold a whole record in memory
+	s.people[subject] = s.order.PushFront(&introduction{subject, shortDigest(email)})
 	if s.order.Len() > s.most {
 		oldest := s.order.Back()
-		delete(s.people, oldest.Value.(*introduction).person)
+		delete(s.people, oldest.Value.(*introduction).subject)
 		s.order.Remove(oldest)
+	}
+}
+
+func (s *identified) forget(subject string) {
+	if e, ok := s.people[subject]; ok {
+		delete(s.people, subject)
+		s.order.Remove(e)
 	}
 }

@@ -111,11 +111,12 @@ func (w *worker) takeIn(ctx context.Context) error {
 	}
 	for _, f := range w.lease.Take() {
 		for i := range f.Records {
-			if err := w.read(ctx, &f.Records[i]); err != nil {
+			if err := w.handle(ctx, &f.Records[i]); err != nil {
 				return err
 			}
 		}
 		w.position.Pass(f.Next)
+		w.read = max(w.read, f.Next)
 		if f.Err == nil {
 			continue
 		}
@@ -135,9 +136,9 @@ func (w *worker) takeIn(ctx context.Context) error {
 	return nil
 }
 
-// read decides what is to be done about one record. It fails only when a schema that
+// handle decides what is to be done about one record. It fails only when a schema that
 // the record needs cannot be had at present.
-func (w *worker) read(ctx context.Context, r *kafkaio.Record) error {
+func (w *worker) handle(ctx context.Context, r *kafkaio.Record) error {
 	var t cohort.Transition
 	value := bytes.Clone(r.Value) // outlives the answer it came in, which is much larger
 	op, err := w.decoder.DecodeTransition(ctx, value, &t, nil)
@@ -149,13 +150,16 @@ func (w *worker) read(ctx context.Context, r *kafkaio.Record) error {
 		w.metrics.Outcome(ctx, avrocodec.OutcomeDeadLetter, 1)
 		w.journal.DeadLetter(w.partition, bytes.Clone(r.Key), "", value, "the record cannot be read", 0, w.closer(w.position.Open(r.Offset)))
 		return nil
+	case op == cohort.OpErased:
+		w.erased = append(w.erased, erasure{offset: r.Offset, id: t.ID, subject: t.Person})
 	case op != cohort.OpEnter && op != cohort.OpExit, !w.wanted(t.Cohort):
 		return nil
-	case t.Elapsed:
-		w.outcome(ctx, &t, receipts.Outcome{Outcome: avrocodec.OutcomeSkipped, Message: "the stay was over when it was decided"}, w.position.Open(r.Offset))
+	}
+	if message := w.skip(ctx, &t); message != "" {
+		w.outcome(ctx, &t, receipts.Outcome{Outcome: avrocodec.OutcomeSkipped, Message: message}, w.position.Open(r.Offset))
 		return nil
 	}
-	it := &delivery.Item{Transition: t, Value: value}
+	it := &delivery.Item{Transition: t, Value: value, Subject: w.keys.Subject(t.Person), Keep: givesUp(&t)}
 	if telemetry.Sampled(r.Headers) {
 		it.Trace = telemetry.SpanContext(r.Headers)
 	}
@@ -169,6 +173,31 @@ func (w *worker) read(ctx context.Context, r *kafkaio.Record) error {
 		w.superseded(ctx, superseded)
 	}
 	return nil
+}
+
+// skip says why a transition is not told; "" = it is.
+func (w *worker) skip(ctx context.Context, t *cohort.Transition) (message string) {
+	switch {
+	case t.Op == cohort.OpErased:
+		w.metrics.Remark(ctx, instruments.Erased, 1)
+		return receipts.MessageErased
+	case t.Elapsed:
+		return receipts.MessageElapsed
+	case t.Op == cohort.OpExit && t.Reason == cohort.ReasonMerged:
+		// SalesWings joins the leads by itself: leaving as the one would take back what
+		// was told of the other.
+		w.metrics.Remark(ctx, instruments.Moved, 1)
+		return receipts.MessageMerged
+	case t.Op == cohort.OpEnter && t.WarmingUntil > t.DecidedAt:
+		w.metrics.Remark(ctx, instruments.Warming, 1)
+		return receipts.MessageWarming(t.WarmingUntil)
+	case givesUp(t):
+		if a, unreadable := newActivity(t, w.keys); a.Lead == (Lead{}) {
+			w.metrics.Remark(ctx, instruments.ContactUnreadable, unreadable)
+			return receipts.MessageContacts
+		}
+	}
+	return ""
 }
 
 func (w *worker) superseded(ctx context.Context, it *delivery.Item) {
@@ -235,4 +264,5 @@ func (w *worker) commit(ctx context.Context, last bool) {
 		return
 	}
 	w.committed = next
+	w.forget(next)
 }

@@ -36,11 +36,13 @@ services/ingest/internal/server github.com/nyaruka/phonenumbers
 services/ingest github.com/cohortflow/cohortflow/services/sink
 services/processor github.com/cohortflow/cohortflow/services/ingest
 services/cohortctl github.com/cohortflow/cohortflow/services/ingest
+services/console github.com/cohortflow/cohortflow/services/processor
+services/sink github.com/cohortflow/cohortflow/services/console
 services/standalone github.com/cohortflow/cohortflow/services/cohortctl
 ROOMS
 
 golangci-lint run --enable-only depguard --allow-parallel-runners --output.text.print-issued-lines=false \
-  ./pkg/... ./services/cohortctl/... ./services/ingest/... ./services/processor/... ./services/sink/... ./services/standalone/... >out 2>&1 || true
+  ./pkg/... ./services/cohortctl/... ./services/console/... ./services/ingest/... ./services/processor/... ./services/sink/... ./services/standalone/... >out 2>&1 || true
 status=0
 for file in "${wanted[@]}"; do
   grep -q "^$file:.*depguard" out || { echo "check-lattice: the linter lets $(sed -n 's/^import _ //p' "$file") pass in $(dirname "$file")"; status=1; }

@@ -37,6 +37,9 @@ const (
 	MetricSinkWait       = "sink.ratelimit.wait"
 	MetricSinkQueue      = "sink.queue"
 
+	MetricConsoleRefused  = "console.refused"
+	MetricConsoleReceipts = "console.receipts"
+
 	MetricMessagingDuration = "messaging.client.operation.duration"
 	MetricMessagingSent     = "messaging.client.sent.messages"
 	MetricDBDuration        = "db.client.operation.duration"
@@ -87,6 +90,8 @@ var catalogue = []Metric{
 	{MetricSinkDeliveries, KindCounter, "{delivery}", "Deliveries by destination and outcome."},
 	{MetricSinkWait, KindHistogram, "s", "Time a delivery waited for a destination's rate limit."},
 	{MetricSinkQueue, KindGauge, "{transition}", "Transitions waiting for a destination."},
+	{MetricConsoleRefused, KindCounter, "{request}", "Requests to the read API answered with an error, by reason."},
+	{MetricConsoleReceipts, KindGauge, "{receipt}", "Receipts of destinations that explanations can show."},
 	{MetricMessagingDuration, KindHistogram, "s", "Duration of an operation on the broker."},
 	{MetricMessagingSent, KindCounter, "{message}", "Records sent to the broker."},
 	{MetricDBDuration, KindHistogram, "s", "Duration of an operation on Redis."},

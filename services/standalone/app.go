@@ -5,7 +5,7 @@
 //	HTTP ─► ingest ─► broker ─► processor ─► broker ─► sink ─► SalesWings, ad-suppression topics
 //	                              │  ▲
 //	                              ▼  │
-//	                             Redis
+//	                             Redis ─► console ─► who is in which cohort, and why
 package standalone
 
 import (
@@ -27,6 +27,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/seal"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
+	"github.com/cohortflow/cohortflow/services/console"
 	"github.com/cohortflow/cohortflow/services/ingest"
 	"github.com/cohortflow/cohortflow/services/processor"
 	"github.com/cohortflow/cohortflow/services/sink"
@@ -74,6 +75,12 @@ func Run(ctx context.Context, cfg Config, tel *telemetry.T) error {
 	if err != nil {
 		return err
 	}
+	tell, err := console.New(cfg.Console, console.Deps{
+		Kafka: f.kafka, Store: f.store, Registry: f.registry, Keys: f.keys, Partitions: cfg.Partitions, Log: tel.Log,
+	})
+	if err != nil {
+		return err
+	}
 	health := lifecycle.NewHealth()
 	health.Add("kafka", f.kafka.Ping)
 	health.Add("processor", func(ctx context.Context) error {
@@ -102,11 +109,16 @@ func Run(ctx context.Context, cfg Config, tel *telemetry.T) error {
 	if err != nil {
 		return err
 	}
+	answers, err := listen(ctx, "console-listen", cfg.Console.Listen)
+	if err != nil {
+		return err
+	}
 	tel.Log.Info("flow is set up", "http", intake.Addr().String(), "kafka", cfg.Brokers, "registry", names.Addr().String(),
-		"admin", cfg.Admin.Listen, "clock", cfg.Clock.Clock, "partitions", cfg.Partitions, "cohorts", len(f.rules.Cohorts))
+		"console", answers.Addr().String(), "admin", cfg.Admin.Listen, "clock", cfg.Clock.Clock, "partitions", cfg.Partitions, "cohorts", len(f.rules.Cohorts))
 	err = lifecycle.Run(ctx, tel.Log, cfg.Admin.StopTimeout,
 		admin,
 		lifecycle.HTTP("registry", names, &http.Server{Handler: f.registry.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}, time.Second),
+		lifecycle.Component{Name: "console", Run: func(ctx context.Context) error { return tell.Serve(ctx, answers) }},
 		lifecycle.Component{Name: "sink", Run: deliver.Run},
 		lifecycle.Component{Name: "processor", Run: decide.Run},
 		lifecycle.Component{Name: "ingest", Run: func(ctx context.Context) error {

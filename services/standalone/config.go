@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/cohortflow/cohortflow/pkg/settings"
+	"github.com/cohortflow/cohortflow/services/console"
 	"github.com/cohortflow/cohortflow/services/ingest"
 	"github.com/cohortflow/cohortflow/services/processor"
 	"github.com/cohortflow/cohortflow/services/sink"
@@ -24,6 +25,7 @@ type Config struct {
 	Ingest    ingest.Config    `embed:""`
 	Processor processor.Config `embed:""`
 	Sink      sink.Config      `embed:""`
+	Console   console.Config   `embed:""`
 	settings.Kafka
 	settings.Topics
 	settings.Registry
@@ -48,7 +50,7 @@ func (c *Config) Validate() error {
 	if c.MemoryLimit < 0 {
 		errs = append(errs, errors.New("memory-limit-mib is negative: give 0 for none"))
 	}
-	return errors.Join(append(errs, c.Processor.Validate(), c.Sink.Validate())...)
+	return errors.Join(append(errs, c.Processor.Validate(), c.Sink.Validate(), c.Console.Validate())...)
 }
 
 // embeddedBroker says whether the flow brings its own broker.

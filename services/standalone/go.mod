@@ -6,6 +6,7 @@ require (
 	github.com/cohortflow/cohortflow/deploy v0.0.0 // indirect
 	github.com/cohortflow/cohortflow/pkg v0.0.0
 	github.com/cohortflow/cohortflow/schemas v0.0.0
+	github.com/cohortflow/cohortflow/services/console v0.0.0
 	github.com/cohortflow/cohortflow/services/ingest v0.0.0
 	github.com/cohortflow/cohortflow/services/processor v0.0.0
 	github.com/cohortflow/cohortflow/services/sink v0.0.0
@@ -16,6 +17,8 @@ replace github.com/cohortflow/cohortflow/pkg => ../../pkg
 replace github.com/cohortflow/cohortflow/schemas => ../../schemas
 
 replace github.com/cohortflow/cohortflow/deploy => ../../deploy
+
+replace github.com/cohortflow/cohortflow/services/console => ../console
 
 replace github.com/cohortflow/cohortflow/services/ingest => ../ingest
 

@@ -98,12 +98,13 @@ func startFlow(t *testing.T) *flow {
 	if err := os.WriteFile(catalogue, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addresses := freeAddresses(t, 4)
+	addresses := freeAddresses(t, 5)
 	f.http, f.admin, f.kafka = "http://"+addresses[0], "http://"+addresses[1], addresses[2]
 	var cfg standalone.Config
 	if _, err := config.Parse(&cfg, "cohortflow", "", []string{
 		"--data-dir", t.TempDir(), "--catalogue", catalogue, "--partitions", strconv.Itoa(partitions), "--log-level", "debug",
 		"--http", addresses[0], "--admin", addresses[1], "--kafka-listen", addresses[2], "--registry-listen", addresses[3],
+		"--console-listen", addresses[4],
 		"--ingest-key", key, "--saleswings-url", wings.URL, "--saleswings-key", "wings", "--saleswings-allow-private",
 	}); err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func run(ctx context.Context, o options, scr *screen) (err error) {
 		return err
 	}
 	scr.linef("Built and ready after %.1f s.", time.Since(begun).Seconds())
-	scr.linef("HTTP %s, Kafka %s, schema registry %s, admin %s", a.HTTP, a.Kafka, a.Registry, a.Admin)
+	scr.linef("HTTP %s, Kafka %s, schema registry %s, read API %s, admin %s", a.HTTP, a.Kafka, a.Registry, a.Console, a.Admin)
 
 	client, err := kafkaio.Open(kafkaio.Config{Brokers: []string{a.Kafka}, ClientID: "demo"}, slog.New(slog.DiscardHandler))
 	if err != nil {

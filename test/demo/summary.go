@@ -118,6 +118,8 @@ func commands(a stack.Addresses) []command {
 			`curl -u %s: http://%s/v1/identify -d '{"userId":"you","traits":{"email":"you@shop.example"}}'`, ingestKey, a.HTTP)},
 		{"and buys: in recent_purchaser_7d, and on the ad platforms' topics", fmt.Sprintf(
 			`curl -u %s: http://%s/v1/track -d '{"userId":"you","event":"Order Completed","properties":{"order_id":"o-1","total":59.9}}'`, ingestKey, a.HTTP)},
+		{"which cohorts you are in", fmt.Sprintf(`curl -s http://%s/v1/people/you`, a.Console)},
+		{"and why, with the events behind it", fmt.Sprintf(`curl -s 'http://%s/v1/people/you/explain?cohort=recent_purchaser_7d'`, a.Console)},
 		{"follow the transitions by their keys (Ctrl-C ends it)", fmt.Sprintf(`kcat -b %s -C -t cohort.transitions.v1 -o end -q -f '%%k  partition %%p offset %%o, %%S bytes\n'`, a.Kafka)},
 		{"who is suppressed at Meta, by opaque keys", fmt.Sprintf(`kcat -b %s -C -t ads.suppression.meta.v1 -o beginning -e -q -f '%%k  %%S bytes\n'`, a.Kafka)},
 		{"the schemas that the registry serves", fmt.Sprintf(`curl -s http://%s/subjects`, a.Registry)},

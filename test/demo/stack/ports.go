@@ -8,24 +8,24 @@ import (
 
 // Addresses are where the pipeline listens, as host:port.
 type Addresses struct {
-	HTTP, Kafka, Registry, Admin string
+	HTTP, Kafka, Registry, Admin, Console string
 }
 
 // Usual takes the usual ports, or any free one where a usual port is taken, and says
 // so. Between the choice and the use another program may still come first; the
 // pipeline then says which address it could not have.
 func Usual(say func(format string, args ...any)) (Addresses, error) {
-	return pick([4]string{"127.0.0.1:8080", "127.0.0.1:9092", "127.0.0.1:8081", "127.0.0.1:9464"}, say)
+	return pick([5]string{"127.0.0.1:8080", "127.0.0.1:9092", "127.0.0.1:8081", "127.0.0.1:9464", "127.0.0.1:8090"}, say)
 }
 
 // Free takes any free ports, so that several pipelines can run side by side.
 func Free() (Addresses, error) {
-	return pick([4]string{anyPort, anyPort, anyPort, anyPort}, func(string, ...any) {})
+	return pick([5]string{anyPort, anyPort, anyPort, anyPort, anyPort}, func(string, ...any) {})
 }
 
 const anyPort = "127.0.0.1:0"
 
-func pick(usual [4]string, say func(format string, args ...any)) (Addresses, error) {
+func pick(usual [5]string, say func(format string, args ...any)) (Addresses, error) {
 	var a Addresses
 	var errs []error
 	var held []net.Listener // until all are chosen, so that no two get one port
@@ -37,6 +37,7 @@ func pick(usual [4]string, say func(format string, args ...any)) (Addresses, err
 		{"Kafka", usual[1], &a.Kafka},
 		{"schema registry", usual[2], &a.Registry},
 		{"admin", usual[3], &a.Admin},
+		{"the read API", usual[4], &a.Console},
 	} {
 		ln, err := net.Listen("tcp", want.usual)
 		if err != nil {

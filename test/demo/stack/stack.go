@@ -92,7 +92,7 @@ func (c Config) arguments() []string {
 	return append([]string{
 		"--data-dir", c.DataDir,
 		"--http", c.Addresses.HTTP, "--kafka-listen", c.Addresses.Kafka,
-		"--registry-listen", c.Addresses.Registry, "--admin", c.Addresses.Admin,
+		"--registry-listen", c.Addresses.Registry, "--admin", c.Addresses.Admin, "--console-listen", c.Addresses.Console,
 		"--partitions", strconv.Itoa(c.Partitions),
 	}, c.Args...)
 }

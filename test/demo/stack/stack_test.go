@@ -26,9 +26,9 @@ func TestUsual_GivesWayToOthers(t *testing.T) {
 	if a.HTTP == "127.0.0.1:8080" || a.HTTP == "" || len(said) == 0 {
 		t.Errorf("got %s and %d notices, want another port and a notice", a.HTTP, len(said))
 	}
-	distinct := map[string]bool{a.HTTP: true, a.Kafka: true, a.Registry: true, a.Admin: true}
-	if len(distinct) != 4 {
-		t.Errorf("got %+v, want four addresses", a)
+	distinct := map[string]bool{a.HTTP: true, a.Kafka: true, a.Registry: true, a.Admin: true, a.Console: true}
+	if len(distinct) != 5 {
+		t.Errorf("got %+v, want five addresses", a)
 	}
 }
 

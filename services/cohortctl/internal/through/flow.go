@@ -36,7 +36,7 @@ const (
 // start runs the standalone. It gets no environment: a setting of the shell, a key of a
 // real destination above all, must not reach it.
 func start(ctx context.Context, binary, dir, rules string) (*flow, error) {
-	addresses, err := freePorts(ctx, 4)
+	addresses, err := freePorts(ctx, 5)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,8 @@ func start(ctx context.Context, binary, dir, rules string) (*flow, error) {
 	// Not bound to ctx: it is stopped in order, by stop.
 	f.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary,
 		"--clock", "events", "--data-dir", filepath.Join(dir, "data"), "--catalogue", rules, "--partitions", strconv.Itoa(partitions),
-		"--http", f.http, "--kafka-listen", f.kafka, "--admin", f.admin, "--registry-listen", addresses[3], "--pipelines-write-keys", f.key)
+		"--http", f.http, "--kafka-listen", f.kafka, "--admin", f.admin, "--registry-listen", addresses[3],
+		"--console-listen", addresses[4], "--pipelines-write-keys", f.key)
 	f.cmd.Env = []string{"HOME=" + dir}
 	f.cmd.Dir = dir
 	f.cmd.Stdout, f.cmd.Stderr = file, file

@@ -18,6 +18,7 @@ const (
 	hasAttributes = 0x10
 	hasLeaving    = 0x20
 	hasContacts   = 0x40
+	hasIdentity   = 0x80
 )
 
 // ErrState says that the bytes of a person are damaged or of a newer release.
@@ -31,6 +32,7 @@ var ErrState = errors.New("state of a person is damaged or was written by a newe
 //	attributes | each: id (2 bytes) | time before judged | hash (3 bytes) | offset | kind | text: length and bytes, number: 8 bytes
 //	leaving    | each: place among the stays | since, distance from judged
 //	contacts   | each: length | bytes
+//	identity   | see codec_identity.go
 //
 // Ids instead of positions make a state readable under another catalogue.
 
@@ -110,6 +112,9 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 			dst = append(dst, c...)
 		}
 	}
+	if dst[head]&hasIdentity != 0 {
+		dst = p.appendIdentity(dst, base)
+	}
 	return dst
 }
 
@@ -124,6 +129,7 @@ func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	p.Key, p.Version, p.Armed, p.Contacts, p.judged, p.nextKnown = key, 0, 0, nil, unjudged, false
 	p.stays, p.retired = p.stays[:0], p.retired[:0]
+	p.account, p.into, p.intoAt, p.aliases, p.erasedAt, p.blocked = [accounts]account{}, "", 0, nil, unjudged, false
 	if cap(p.facts) < len(g.patterns) {
 		p.facts = append(p.facts[:cap(p.facts)], make([][]Fact, len(g.patterns)-cap(p.facts))...)
 	}
@@ -139,7 +145,7 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	format, parts := blob[0]&formatMask, blob[0]&^formatMask
 	if format == firstFormat && parts == 0 {
 		parts = hasContacts
-	} else if format != stateFormat || parts&^(hasAttributes|hasLeaving|hasContacts) != 0 {
+	} else if format != stateFormat || parts&^(hasAttributes|hasLeaving|hasContacts|hasIdentity) != 0 {
 		return fmt.Errorf("%w: format %d, this release reads up to %d", ErrState, blob[0], stateFormat)
 	}
 	r := reader{rest: blob[1:]}
@@ -167,6 +173,9 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	}
 	if parts&hasContacts != 0 {
 		p.decodeContacts(&r)
+	}
+	if parts&hasIdentity != 0 {
+		p.decodeIdentity(&r, base)
 	}
 	if p.Version < 0 || p.judged == unjudged && len(p.stays)+len(p.retired) > 0 {
 		r.bad = true

@@ -24,6 +24,9 @@ func (p *Person) parts() (parts byte) {
 	if len(p.Contacts) > 0 {
 		parts |= hasContacts
 	}
+	if p.identity() != 0 {
+		parts |= hasIdentity
+	}
 	return parts
 }
 

@@ -11,7 +11,8 @@
 //
 // What it promises:
 //
-//   - Whoever loads people or deadlines gets the checkpoint of the same instant (MULTI).
+//   - Whoever loads people, a slice of them (one of the hashes) or deadlines gets the checkpoint of
+//     the same instant (MULTI).
 //   - A commit is one atomic write, and happens only if the checkpoint is still the expected one
 //     (WATCH). Nothing is ever retried by the client library: a repeated EXEC could not be told
 //     from another owner's.

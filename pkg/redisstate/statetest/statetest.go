@@ -26,6 +26,9 @@ func Run(t *testing.T, open func(t *testing.T) *redisstate.Store) {
 		{"PartitionsAreApart", partitionsApart},
 		{"ResetRemovesAllOfOnePartition", reset},
 		{"LoadSeesOneInstant", oneInstant},
+		{"EmptySlicesHoldNobody", emptySlices},
+		{"SlicesHoldEverybodyOnce", slicesHoldEverybody},
+		{"SliceIsOfOneInstant", sliceOfOneInstant},
 		{"OfTwoOwnersOneWins", twoOwners},
 		{"RandomCommitsEqualAModel", againstModel},
 	} {

@@ -19,7 +19,7 @@ func (g *Program) Absorb(p *Person, other *Person, o *Observation, logTime int64
 		changed = p.called(key) || changed
 	}
 	added, released := p.addContacts(other.Contacts)
-	changed = g.retire(p, logTime, logTime, out) || added || changed
+	changed = added || changed
 	if g.unite(p, other, o.Offset, logTime) || len(other.stays) > 0 {
 		changed = true
 		p.judged, p.nextKnown = max(p.judged, logTime), false

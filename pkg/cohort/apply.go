@@ -17,7 +17,6 @@ func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions
 	}
 	from, reachable := len(out.List), p.Contacts
 	changed, released := p.learn(o, fact)
-	changed = g.retire(p, logTime, logTime, out) || changed
 	changed = g.observe(p, o, fact, logTime, out) || changed
 	if len(released) > 0 || len(p.Contacts) != len(reachable) {
 		g.announce(p, from, released, o, logTime, out)
@@ -191,7 +190,7 @@ func (g *Program) Fire(p *Person, at, logTime int64, out *Decisions) bool {
 	if at < p.judged || p.judged == unjudged {
 		return false
 	}
-	changed := g.retire(p, at, logTime, out) || p.judged != at
+	changed := p.judged != at
 	p.judged, p.nextKnown = at, false
 	for _, i := range g.order {
 		was := p.standing(i)
@@ -260,11 +259,6 @@ func (g *Program) NextDeadline(p *Person) int64 {
 		return p.next
 	}
 	next, s := Never, 0
-	for _, r := range p.retired {
-		if _, ok := g.leaves(r); ok {
-			next = p.judged // at once
-		}
-	}
 	for i := range g.cohorts {
 		is := outside()
 		if s < len(p.stays) && p.stays[s].cohort == i {
@@ -277,7 +271,8 @@ func (g *Program) NextDeadline(p *Person) int64 {
 	return next
 }
 
-// Profile lists the current stays in catalogue order.
+// Profile lists the current stays in catalogue order, and behind them those in former
+// cohorts that have not been ended yet.
 func (g *Program) Profile(p *Person) []Membership {
 	return g.AppendProfile(nil, p)
 }
@@ -290,6 +285,11 @@ func (g *Program) AppendProfile(dst []Membership, p *Person) []Membership {
 			EnteredAt:  s.entered,
 			ValidUntil: validUntil(g.leavesAt(p, s.cohort, standing{in: true, entered: s.entered, leaving: s.leaving}, p.judged)),
 		})
+	}
+	for _, s := range p.retired {
+		if key, ok := g.leaves(s); ok {
+			dst = append(dst, Membership{Cohort: key, EnteredAt: s.entered})
+		}
 	}
 	return dst
 }

@@ -73,6 +73,7 @@ func (p *Person) forget() {
 	for i := range p.facts {
 		p.facts[i] = p.facts[i][:0]
 	}
+	p.unasked = unasked{}
 	clear(p.attributes)
 	clear(p.traits)
 	p.account = [accounts]account{}

@@ -26,6 +26,7 @@ type Person struct {
 	traits     []uint8     // values of the predicates on attributes, traitUnset where not known
 	stays      []stay      // by cohort
 	retired    []retired   // of cohorts that the catalogue no longer has
+	unasked    unasked     // what the catalogue no longer asks about
 
 	account  [accounts]account // what the person's own account states; each is one of Contacts
 	into     string            // person key that they have become; empty = they are themselves
@@ -49,6 +50,26 @@ type retired struct {
 	id      uint16
 	entered int64
 }
+
+// unasked is what is kept of a person that the catalogue in force does not ask about.
+// It stays until they are looked at anew: when somebody is read and written must not matter.
+type unasked struct {
+	facts      []unaskedFacts
+	attributes []unaskedAttribute
+}
+
+type unaskedFacts struct {
+	id     uint16
+	summed bool
+	facts  []Fact
+}
+
+type unaskedAttribute struct {
+	id uint16
+	attribute
+}
+
+func (u *unasked) any() bool { return len(u.facts)+len(u.attributes) > 0 }
 
 // Observation is one event of a person, as far as the core needs it.
 type Observation struct {

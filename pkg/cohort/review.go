@@ -41,7 +41,10 @@ func (g *Program) Review(p *Person, logTime int64, out *Decisions) bool {
 		return false
 	}
 	before := p.judged
-	changed := g.retire(p, logTime, logTime, out)
+	changed := g.retire(p, logTime, out)
+	if g.narrow(p) {
+		changed = true
+	}
 	p.judged, p.nextKnown = max(p.judged, logTime), false
 	for _, i := range g.order {
 		if g.review == nil || !g.review[i] {
@@ -67,9 +70,32 @@ func (g *Program) Review(p *Person, logTime int64, out *Decisions) bool {
 		d.Reason, d.AcceptedAt = ReasonDefinitionChanged, logTime
 	}
 	if !changed {
-		p.judged = before
+		// Nothing to write, unless something began and ended in between.
+		p.judged, p.nextKnown = before, false
+		if g.NextDeadline(p) < logTime {
+			p.judged, p.nextKnown, changed = logTime, false, true
+		}
 	}
 	return changed
+}
+
+// narrow drops what the program does not ask about.
+func (g *Program) narrow(p *Person) bool {
+	narrowed := p.unasked.any()
+	p.unasked = unasked{}
+	for i := range g.patterns {
+		k := &g.patterns[i]
+		facts := p.facts[i]
+		if len(facts) > k.keep {
+			facts = facts[:k.keep]
+		}
+		if k.property != "" {
+			facts = enough(facts, k.most)
+		}
+		narrowed = narrowed || len(facts) < len(p.facts[i])
+		p.facts[i] = facts
+	}
+	return narrowed
 }
 
 // signatures hashes what decides each cohort: its rule, the events in it, and the

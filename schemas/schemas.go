@@ -3,8 +3,9 @@
 // schemas have when no registry is in use. It reads nothing but its own files.
 //
 // A schema file is never edited once a release has shipped it. A change is a new
-// file, vN.avsc, that is FULL-compatible with every older one, and a new line at
-// the end of the table in versions.go; anything else is a new topic.
+// file, vN.avsc, that is FULL-compatible with every older one and has its new fields
+// at the end, and a new line at the end of the table in versions.go; anything else is
+// a new topic.
 package schemas
 
 import "strings"

@@ -43,7 +43,11 @@ func TestSubjects_NameNoFamilyAndNoneTwice(t *testing.T) {
 	if slices.Contains(got, SuppressionFamily) {
 		t.Errorf("the family is listed: %q", got)
 	}
-	if want := len(table) - 1 + len(Platforms()); len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
+	families := map[string]bool{}
+	for _, v := range table {
+		families[v.subject] = true
+	}
+	if want := len(families) - 1 + len(Platforms()); len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
 		t.Errorf("got %q, want %d different subjects", got, want)
 	}
 	if !slices.IsSorted(Platforms()) {

@@ -22,6 +22,7 @@ var table = [...]struct {
 	{SuppressionFamily, 1},
 	{ReceiptsSubject, 1},
 	{DeadLetterSubject, 1},
+	{TransitionsSubject, 2},
 }
 
 // Version is one version of one subject's schema.

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/json"
 	"io/fs"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ func TestVersions_IDsNeverChange(t *testing.T) {
 		"ads.suppression.v1-value/v1.avsc",
 		"sink.receipts.v1-value/v1.avsc",
 		"sink.deadletter.v1-value/v1.avsc",
+		"cohort.transitions.v1-value/v2.avsc",
 	}
 	var got []string
 	for i, v := range Versions() {
@@ -78,6 +80,35 @@ func TestVersions_AreFullCompatible(t *testing.T) {
 	for subject, versions := range bySubject {
 		for _, problem := range incompatible(versions) {
 			t.Errorf("%s: %s", subject, problem)
+		}
+	}
+}
+
+// A version adds fields at the end and leaves the others where they are: the decoders
+// of package avrocodec tell versions apart by where a record ends.
+func TestVersions_AddFieldsAtTheEnd(t *testing.T) {
+	type schema struct {
+		Fields []struct {
+			Name string
+		}
+	}
+	before := map[string]schema{}
+	for _, v := range Versions() {
+		var now schema
+		if err := json.Unmarshal([]byte(v.Text), &now); err != nil {
+			t.Fatal(err)
+		}
+		was := before[v.Subject]
+		before[v.Subject] = now
+		if n := len(was.Fields); v.Version > 1 && n >= len(now.Fields) {
+			t.Errorf("%s adds no field to the %d there were", fileName(v.Subject, v.Version), n)
+		}
+		for i, f := range was.Fields {
+			// That types stay is what compatibility says.
+			if i >= len(now.Fields) || now.Fields[i].Name != f.Name {
+				t.Errorf("%s: field %d is not %s any more", fileName(v.Subject, v.Version), i, f.Name)
+				break
+			}
 		}
 	}
 }

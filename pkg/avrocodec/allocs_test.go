@@ -5,6 +5,7 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
+	"github.com/cohortflow/cohortflow/schemas"
 )
 
 // The hot path of every service: it must not feed the garbage collector.
@@ -20,8 +21,10 @@ func TestHotPath_DoesNotAllocate(t *testing.T) {
 	var (
 		buf       = make([]byte, 0, 4096)
 		eventB    = AppendEvent(nil, 1, &e)
-		transB    = AppendTransition(nil, 3, &tr)
-		transMark = AppendTransitionWatermark(nil, 3, &mark)
+		newest    = registry.ID(schemas.TransitionsSubject)
+		transB    = AppendTransition(nil, newest, &tr)
+		transV1   = goldenRecords(t, schemas.TransitionsTopic)[0]
+		transMark = AppendTransitionWatermark(nil, newest, &mark)
 		profileB  = AppendProfile(nil, 4, &p)
 		suppressB = AppendSuppression(nil, 5, &s)
 		receiptB  = AppendReceipt(nil, 6, &receipt)
@@ -41,8 +44,8 @@ func TestHotPath_DoesNotAllocate(t *testing.T) {
 	}
 	for name, f := range map[string]func(){
 		"append event":        func() { AppendEvent(buf, 1, &e) },
-		"append transition":   func() { AppendTransition(buf, 3, &tr) },
-		"append watermark":    func() { AppendTransitionWatermark(buf, 3, &mark) },
+		"append transition":   func() { AppendTransition(buf, newest, &tr) },
+		"append watermark":    func() { AppendTransitionWatermark(buf, newest, &mark) },
 		"append profile":      func() { AppendProfile(buf, 4, &p) },
 		"append suppression":  func() { AppendSuppression(buf, 5, &s) },
 		"append receipt":      func() { AppendReceipt(buf, 6, &receipt) },
@@ -55,6 +58,7 @@ func TestHotPath_DoesNotAllocate(t *testing.T) {
 		"decode receipt":      func() { keep(DecodeReceipt(receiptB, &intoR)) },
 		"resolver event":      func() { keep(resolver.DecodeEvent(ctx, eventB, &into)) },
 		"resolver transition": func() { _, err := resolver.DecodeTransition(ctx, transB, &intoTr, &intoW); keep(err) },
+		"resolver version 1":  func() { _, err := resolver.DecodeTransition(ctx, transV1, &intoTr, &intoW); keep(err) },
 	} {
 		f() // the first decode makes the slices and maps that the later ones use again
 		if got := testing.AllocsPerRun(100, f); got != 0 {

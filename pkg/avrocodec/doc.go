@@ -6,7 +6,7 @@
 //
 // There are two codecs behind one interface, Codec: the hand-written one, which
 // Append... and Decode... are the short form of, and the reference on goavro, which
-// the tests hold it against and which decodes what other releases wrote.
+// the tests hold it against and which decodes what newer releases wrote.
 //
 // # What decoding gives
 //
@@ -21,6 +21,8 @@
 // never allocates more than a small multiple of the input's length. Text is not
 // checked to be UTF-8.
 //
-// Decode... takes the input for the newest schema, whatever id it carries. Records
-// that another release may have written go through a Resolver.
+// Decode... takes the input for one of this release's schemas, whatever id it carries,
+// and reads every version of them: a version only ever adds fields at the end, and a
+// record that ends where an earlier version did has their defaults. Records that a
+// newer release may have written go through a Resolver.
 package avrocodec

@@ -110,7 +110,7 @@ func anyTransition() *rapid.Generator[cohort.Transition] {
 	return rapid.Custom(func(t *rapid.T) cohort.Transition {
 		return cohort.Transition{
 			ID:          anyID().Draw(t, "id"),
-			Op:          rapid.SampledFrom([]cohort.Op{cohort.OpEnter, cohort.OpExit, cohort.OpUnknown}).Draw(t, "op"),
+			Op:          rapid.SampledFrom([]cohort.Op{cohort.OpEnter, cohort.OpExit, cohort.OpErased, cohort.OpUnknown}).Draw(t, "op"),
 			Person:      anyText().Draw(t, "person"),
 			Cohort:      anyText().Draw(t, "cohort"),
 			Catalogue:   anyText().Draw(t, "catalogue"),
@@ -127,6 +127,8 @@ func anyTransition() *rapid.Generator[cohort.Transition] {
 			SourceAt:   anyLong().Draw(t, "source_at"),
 			AcceptedAt: anyLong().Draw(t, "accepted_at"),
 			Contacts:   rapid.SliceOfN(anyBytes(), 0, 5).Draw(t, "contacts"),
+
+			WarmingUntil: anyLong().Draw(t, "warming_until"),
 		}
 	})
 }

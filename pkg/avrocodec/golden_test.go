@@ -59,6 +59,19 @@ func TestGolden_DecodesForEver(t *testing.T) {
 		Fenced[cohort.Transition]{IsWatermark: true, Watermark: mark},
 		Fenced[cohort.Transition]{IsWatermark: true, Watermark: first})
 
+	golden(t, schemas.TransitionsSubject, 2, FastTransition(),
+		Fenced[cohort.Transition]{Value: cohort.Transition{
+			ID: cohort.ID{Partition: 7, Offset: 123_450, Ordinal: 2}, Op: cohort.OpEnter, Person: "cust-1", Cohort: "recent_purchaser_7d", Catalogue: "c0ffee",
+			EffectiveAt: 1_764_000_000_000, DecidedAt: 1_764_000_000_123, ValidUntil: 1_764_604_800_000, Reason: cohort.ReasonEvent, Elapsed: true, Version: 5,
+			Evidence: []cohort.Evidence{{At: 1_764_000_000_000, Offset: 123_450}, {At: -1, Offset: 0}},
+			SourceID: "01JD0000000000000000000000", SourceAt: 1_764_000_000_000, AcceptedAt: 1_764_000_000_123,
+			Contacts: [][]byte{{1, 0, 255}, {}}, WarmingUntil: 1_764_086_400_000,
+		}},
+		Fenced[cohort.Transition]{Value: cohort.Transition{Op: cohort.OpExit, Person: "cust-1", Cohort: "high_intent_24h", Reason: cohort.ReasonMerged, Version: 6}},
+		Fenced[cohort.Transition]{Value: cohort.Transition{Op: cohort.OpErased, ID: cohort.ID{Partition: 7, Offset: 123_460}, Person: "s_1", Reason: cohort.ReasonErased, DecidedAt: 1_764_000_000_123, Version: 7}},
+		Fenced[cohort.Transition]{IsWatermark: true, Watermark: mark},
+		Fenced[cohort.Transition]{IsWatermark: true, Watermark: first})
+
 	golden(t, schemas.ProfilesSubject, 1, FastProfile(),
 		Fenced[cohort.Profile]{Value: cohort.Profile{
 			Person: "cust-1", Version: 5, Catalogue: "c0ffee", UpdatedAt: 1_764_000_000_123, ID: cohort.ID{Partition: 7, Offset: 123_450, Ordinal: 2},

@@ -163,6 +163,15 @@ func (r *reader) optLong() int64 {
 	return r.long()
 }
 
+// addedTime reads an optional time that a later version of the schema put at its
+// end: a record of an earlier version ends before it, which says 0.
+func (r *reader) addedTime() int64 {
+	if r.i == len(r.b) {
+		return 0
+	}
+	return r.optLong()
+}
+
 // block reads the head of a block of an array or map and returns its count, 0
 // at the end. Every item takes at least least bytes, so a count is never larger
 // than the input that is there for it.

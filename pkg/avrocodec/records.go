@@ -55,7 +55,7 @@ type Receipt struct {
 	TransitionID string // see FormatID
 	Person       string
 	Cohort       string
-	Op           string // "enter" or "exit"
+	Op           string // "enter", "exit" or "erased"
 	Version      int64
 	Outcome      string
 	Status       int32  // as the destination's protocol counts; 0 = no answer

@@ -144,6 +144,7 @@ func ReferenceTransition() (Codec[Fenced[cohort.Transition]], error) {
 				"reason": t.Reason, "elapsed": t.Elapsed, "version": t.Version, "evidence": evidence,
 				"source_id": opt(branchText, t.SourceID), "source_at": opt(branchTime, t.SourceAt),
 				"accepted_at": t.AcceptedAt, "contacts": contacts,
+				"warming_until": opt(branchTime, t.WarmingUntil),
 			}
 		},
 		func(m fields, op string, t *cohort.Transition) {
@@ -155,7 +156,8 @@ func ReferenceTransition() (Codec[Fenced[cohort.Transition]], error) {
 					return cohort.Evidence{Offset: e.long("offset"), At: e.time("at")}
 				}),
 				SourceID: m.optText("source_id"), SourceAt: m.optTime("source_at"), AcceptedAt: m.time("accepted_at"),
-				Contacts: listOf(m, "contacts", func(c fields) []byte { return c.bytes("") }),
+				Contacts:     listOf(m, "contacts", func(c fields) []byte { return c.bytes("") }),
+				WarmingUntil: m.optTime("warming_until"),
 			}
 			if t.Op == cohort.OpUnknown {
 				t.ID, _ = ParseID(m.text("transition_id"))

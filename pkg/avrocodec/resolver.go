@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,11 +16,12 @@ import (
 )
 
 // Resolver decodes records of any version of our schemas, older or newer, by the
-// schema id that each carries. A record of the newest schema, under whatever id the
-// registry gave it, costs one map look-up more than the plain decoder. Any other one
-// is decoded by its writer's schema, which the Registry is asked for once, and written
-// anew in the newest: fields that the writer did not know have their defaults, fields
-// that we do not know are dropped. What is decoded then aliases that copy.
+// schema id that each carries. A record of a version that this release has, under
+// whatever id the registry gave it, costs one map look-up more than the plain decoder,
+// which reads all of them. Any other one is decoded by its writer's schema, which the
+// Registry is asked for once, and written anew in the newest: fields that the writer
+// did not know have their defaults, fields that we do not know are dropped. What is
+// decoded then aliases that copy.
 //
 // A Resolver may be used from several goroutines. Its errors wrap ErrMalformed,
 // ErrUnknownSchema or ErrRegistry; only after the last is it of use to try again.
@@ -48,11 +50,11 @@ func familySubject(i int) string {
 }
 
 type family struct {
-	shape  string // of the newest schema
+	shapes []string // of every version that this release has: the plain decoder reads them
 	newest *goavro.Codec
 
 	mu    sync.Mutex                          // for writing plans
-	plans atomic.Pointer[map[uint32]*rewrite] // by schema id; nil = it is the newest's shape
+	plans atomic.Pointer[map[uint32]*rewrite] // by schema id; nil = the plain decoder reads it
 }
 
 // rewrite decodes what one foreign schema wrote.
@@ -67,10 +69,17 @@ func NewResolver(r *Registry) (*Resolver, error) {
 		if !ok {
 			return nil, fmt.Errorf("make resolver: %w: no schema for %s", ErrUnknownSchema, familySubject(i))
 		}
-		var err error
-		if f.shape, err = shape(newest.Text); err != nil {
-			return nil, fmt.Errorf("make resolver: %s: %w", newest.Subject, err)
+		for _, v := range schemas.Versions() {
+			if v.Subject != newest.Subject {
+				continue
+			}
+			have, err := shape(v.Text)
+			if err != nil {
+				return nil, fmt.Errorf("make resolver: %s version %d: %w", v.Subject, v.Version, err)
+			}
+			f.shapes = append(f.shapes, have)
 		}
+		var err error
 		if f.newest, err = newGoavro(newest.Text); err != nil {
 			return nil, fmt.Errorf("make resolver: %s: %w", newest.Subject, err)
 		}
@@ -149,8 +158,8 @@ func (r *Resolver) DecodeDeadLetter(ctx context.Context, b []byte, v *DeadLetter
 	return DecodeDeadLetter(b, v)
 }
 
-// toNewest returns b when the newest schema wrote it, else a copy that is as if
-// it had.
+// toNewest returns b when one of our schemas wrote it, else a copy that is as if the
+// newest had.
 func (r *Resolver) toNewest(ctx context.Context, i int, b []byte) ([]byte, error) {
 	id, err := SchemaID(b)
 	if err != nil {
@@ -184,7 +193,7 @@ func (r *Resolver) plan(ctx context.Context, f *family, id uint32) (*rewrite, er
 		return nil, fmt.Errorf("schema id %d: %w: %w", id, ErrUnknownSchema, err)
 	}
 	var plan *rewrite
-	if have != f.shape {
+	if !slices.Contains(f.shapes, have) {
 		writer, err := newGoavro(text)
 		if err != nil {
 			return nil, fmt.Errorf("schema id %d: %w: %w", id, ErrUnknownSchema, err)

@@ -19,7 +19,8 @@ func AppendTransitionWatermark(dst []byte, id uint32, w *cohort.Watermark) []byt
 
 // DecodeTransition decodes the value of a cohort.transitions.v1 record: into w
 // when it returns cohort.OpWatermark, into t otherwise; the other one is left as
-// it was. It returns cohort.OpUnknown, without an error, for an op that a newer
+// it was. It reads every version of the schema that there is, whatever id the record
+// carries. It returns cohort.OpUnknown, without an error, for an op that a newer
 // release added. w may be nil for a caller who drops watermarks. See the package
 // comment for what t aliases.
 func DecodeTransition(b []byte, t *cohort.Transition, w *cohort.Watermark) (cohort.Op, error) {
@@ -32,6 +33,7 @@ func DecodeTransition(b []byte, t *cohort.Transition, w *cohort.Watermark) (coho
 const (
 	opEnter   = "enter"
 	opExit    = "exit"
+	opErased  = "erased"
 	opUnknown = "unknown"
 )
 
@@ -41,6 +43,8 @@ func transitionOp(op cohort.Op) string {
 		return opEnter
 	case cohort.OpExit:
 		return opExit
+	case cohort.OpErased:
+		return opErased
 	case cohort.OpWatermark:
 		return opWatermark
 	default:
@@ -54,6 +58,8 @@ func parseTransitionOp(s string) cohort.Op {
 		return cohort.OpEnter
 	case opExit:
 		return cohort.OpExit
+	case opErased:
+		return cohort.OpErased
 	case opWatermark:
 		return cohort.OpWatermark
 	default:
@@ -90,7 +96,8 @@ func appendTransition(dst []byte, t *cohort.Transition) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	return append(dst, noWatermark...)
+	dst = append(dst, noWatermark...)
+	return appendOptTime(dst, t.WarmingUntil)
 }
 
 // emptyTransition is what stands between op and the watermark's fields in a
@@ -102,7 +109,8 @@ const emptyTransition = "\x00\x00\x00\x00" + // transition_id person cohort cata
 func appendTransitionWatermark(dst []byte, w *cohort.Watermark) []byte {
 	dst = appendText(dst, opWatermark)
 	dst = append(dst, emptyTransition...)
-	return appendWatermark(dst, w)
+	dst = appendWatermark(dst, w)
+	return append(dst, branchNull) // warming_until
 }
 
 func (r *reader) transition(t *cohort.Transition, w *cohort.Watermark) cohort.Op {
@@ -116,6 +124,7 @@ func (r *reader) transition(t *cohort.Transition, w *cohort.Watermark) cohort.Op
 			w = new(cohort.Watermark)
 		}
 		r.watermark(w)
+		r.addedTime()
 		return op
 	}
 	t.Op = op
@@ -126,6 +135,7 @@ func (r *reader) transition(t *cohort.Transition, w *cohort.Watermark) cohort.Op
 	}
 	r.transitionFields(t)
 	r.skipWatermark()
+	t.WarmingUntil = r.addedTime()
 	return op
 }
 

@@ -29,7 +29,7 @@ const formatVersion = 1
 
 func (l *loader) document(root ast.Node, c *Catalogue) {
 	f, ok := l.fields("", "the catalogue", root,
-		[]string{"version", "events", "cohorts", "groups", "consent", "audiences", "deliver", "tests"}, []string{"version", "events", "cohorts"})
+		[]string{"version", "events", "guardrails", "cohorts", "groups", "consent", "audiences", "deliver", "tests"}, []string{"version", "events", "cohorts"})
 	if !ok {
 		return
 	}
@@ -40,6 +40,9 @@ func (l *loader) document(root ast.Node, c *Catalogue) {
 	}
 	if e, ok := f["events"]; ok {
 		l.events(e, c)
+	}
+	if e, ok := f["guardrails"]; ok {
+		l.defaults(e)
 	}
 	if e, ok := f["cohorts"]; ok {
 		l.cohorts(e, c)
@@ -130,7 +133,7 @@ func (l *loader) kind(list entry, place int, word string) event.Kind {
 func (l *loader) cohorts(e entry, c *Catalogue) {
 	for _, item := range l.list(e, "cohorts", 1) {
 		f, ok := l.fields(item.path, "a cohort", item.node,
-			[]string{"key", "name", "description", "owner", "when", "enter", "stay", "dwell"}, []string{"key"})
+			[]string{"key", "name", "description", "owner", "when", "enter", "stay", "dwell", "look_back", "replay"}, []string{"key"})
 		about, d := Cohort{}, cohort.Definition{}
 		if ok {
 			about = Cohort{
@@ -140,6 +143,7 @@ func (l *loader) cohorts(e entry, c *Catalogue) {
 			d.Key = about.Key
 			d.When, d.Enter, d.Stay = l.rule(f, "when"), l.rule(f, "enter"), l.rule(f, "stay")
 			d.Dwell = l.duration(f["dwell"], "dwell")
+			l.guarded(f).apply(&d)
 		}
 		c.Cohorts = append(c.Cohorts, about)
 		c.Spec.Cohorts = append(c.Spec.Cohorts, d)

@@ -14,8 +14,9 @@ import (
 //
 //nolint:gochecknoglobals // a table
 var keyOrder = []string{
-	"version", "key", "name", "person", "description", "owner", "start", "events", "cohorts", "cohort", "when", "enter", "stay", "dwell", "groups",
-	"event", "property", "names", "kinds", "source", "where", "at_least", "for", "within", "none_of", "at", "id", "properties", "attributes",
+	"version", "key", "name", "person", "description", "owner", "start", "events", "guardrails", "cohorts", "cohort", "when", "enter", "stay", "dwell",
+	"look_back", "replay", "groups",
+	"event", "property", "names", "kinds", "source", "where", "at_least", "for", "within", "none_of", "at", "accepted", "id", "properties", "attributes",
 	"consent", "mode", "platforms", "reason", "lawful_basis", "audiences", "deliver", "saleswings", "type", "required", "expect", "in", "out",
 	"from", "to", "zone", "tests",
 }

@@ -49,6 +49,8 @@ type linter struct {
 	cohorts map[string]int
 	used    map[string]bool // events that some condition asks about
 	list    []Warning
+
+	shortDefault bool // the limit of all cohorts has been warned of
 }
 
 func (l *linter) warn(rule, path, format string, args ...any) {
@@ -71,6 +73,7 @@ func (l *linter) cohort(i int) {
 	if d.Stay != nil {
 		inside = d.Stay
 	}
+	l.guardrails(i)
 	if !l.yields(d.Key) && l.forever(inside, 0) {
 		l.warn("no-exit", path, "nobody can leave cohort %q: give its window an end (within), or say what ends it (none_of)", d.Key)
 	}
@@ -212,8 +215,11 @@ func (l *linter) groups() {
 	for n, g := range l.c.Spec.Groups {
 		for weak := range g.Cohorts {
 			for strong := range weak {
-				a, b := l.c.Spec.Cohorts[l.cohorts[g.Cohorts[weak]]].When, l.c.Spec.Cohorts[l.cohorts[g.Cohorts[strong]]].When
-				if a != nil && b != nil && implies(a, b) {
+				w, s := &l.c.Spec.Cohorts[l.cohorts[g.Cohorts[weak]]], &l.c.Spec.Cohorts[l.cohorts[g.Cohorts[strong]]]
+				if w.When == nil || s.When == nil || w.LookBack != s.LookBack || w.IgnoreReplay != s.IgnoreReplay {
+					continue // what they do not count may be another
+				}
+				if implies(w.When, s.When) {
 					l.warn("outranked", fmt.Sprintf("groups[%d].cohorts[%d]", n, weak),
 						"nobody can be in %q: whoever its rule takes, the stronger %q takes too; put it in front of that", g.Cohorts[weak], g.Cohorts[strong])
 					break

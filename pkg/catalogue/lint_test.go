@@ -41,6 +41,15 @@ func TestLint_FindsEachMistake(t *testing.T) {
 		"contradiction":     {"  - {key: a, when: {all: [{did: {event: order, within: 1d}}, {did_not: {event: order, within: 7d}}]}}", []string{"6:27 never-true"}},
 		"no contradiction":  {"  - {key: a, when: {all: [{did: {event: order, within: 7d}}, {did_not: {event: order, within: 1d}}]}}", nil},
 		"attribute in vain": {"  - {key: a, when: {attribute: 'attributes.plan == \"a\" && attributes.plan == \"b\"'}}", []string{"6:21 never-true"}},
+		"outranked, unlike": {"  - {key: a, when: {did: {event: order, within: 2d}}, look_back: 2d}\n  - {key: b, when: {did: {event: order, within: 1d, at_least: 2}}}\ngroups: [{key: g, cohorts: [a, b]}]", nil},
+		"outranked, replay": {"  - {key: a, when: {did: {event: order, within: 2d}}}\n  - {key: b, when: {did: {event: order, within: 1d, at_least: 2}}, replay: ignore}\ngroups: [{key: g, cohorts: [a, b]}]", nil},
+		"outranked, alike":  {"  - {key: a, when: {did: {event: order, within: 2d}}, look_back: 2d}\n  - {key: b, when: {did: {event: order, within: 1d, at_least: 2}}, look_back: 2d}\ngroups: [{key: g, cohorts: [a, b]}]", []string{"8:32 outranked"}},
+		"retries lost":      {"  - {key: a, when: {did: {event: order, within: 1d}}, look_back: 119m}", []string{"6:55 short-look-back"}},
+		"retries taken":     {"  - {key: a, when: {did: {event: order, within: 1d}}, look_back: 2h}", nil},
+		"retries of all":    {"  - {key: a, when: {did: {event: order, within: 1d}}}\nguardrails: {look_back: 1h}", []string{"7:14 short-look-back"}},
+		"retries of others": {"  - {key: a, when: {did: {event: order, within: 1d}}, look_back: 30m}\nguardrails: {look_back: 2d}", []string{"6:55 short-look-back"}},
+		"holds nothing":     {"  - {key: a, when: {not: {member: base}}, look_back: 2d, replay: ignore}", []string{"6:43 no-effect", "6:58 no-effect"}},
+		"holds something":   {"  - {key: a, when: {all: [{not: {member: base}}, {any: [{not: {silent: {event: order, for: 1d}}}]}]}, look_back: 2d}", nil},
 		"where in vain":     {"  - {key: a, when: {did: {event: order, within: 1d, where: properties.a > 2 && properties.a < 1}}}", []string{"6:53 never-true"}},
 	} {
 		t.Run(name, func(t *testing.T) {

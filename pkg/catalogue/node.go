@@ -36,6 +36,8 @@ type loader struct {
 
 	declared map[string]map[string]predicate.Type // properties by event, where it declares them
 	gates    map[string][]cohort.Condition        // consent by name
+
+	guardrails guardrails // of cohorts that say nothing themselves
 }
 
 // parse gives the root of the only document, or nil with a fault.

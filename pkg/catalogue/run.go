@@ -47,7 +47,7 @@ func (r *rehearsal) run(t *Test) (failures []Failure) {
 	pending := t.Expect
 	for i := range t.Events {
 		e := &t.Events[i]
-		for len(pending) > 0 && pending[0].At < e.EventAt {
+		for len(pending) > 0 && pending[0].At < e.AcceptedAt {
 			failures = append(failures, r.check(&pending[0])...)
 			pending = pending[1:]
 		}

@@ -69,12 +69,13 @@ func (l *loader) tests(e entry, c *Catalogue) {
 
 func (l *loader) testEvent(item entry, t *Test, c *Catalogue) event.Event {
 	e := event.Event{Kind: event.KindIdentify, Source: event.SourcePipelines, Person: someone, ID: "e" + strconv.Itoa(len(t.Events))}
-	f, ok := l.fields(item.path, "an event of a test", item.node, []string{"person", "event", "at", "id", "properties", "attributes"}, []string{"at"})
+	f, ok := l.fields(item.path, "an event of a test", item.node, []string{"person", "event", "at", "accepted", "replay", "id", "properties", "attributes"}, []string{"at"})
 	if !ok {
 		return e
 	}
-	e.EventAt, _ = l.moment(f, t.Start)
-	e.AcceptedAt = e.EventAt
+	e.EventAt, _ = l.moment(f, "at", t.Start)
+	e.AcceptedAt = l.accepted(f, t, e.EventAt)
+	e.Replay = l.truth(f, "replay")
 	if s := l.optional(f, "person"); s != "" {
 		e.Person = s
 	}
@@ -107,6 +108,29 @@ func (l *loader) testEvent(item entry, t *Test, c *Catalogue) event.Event {
 	return e
 }
 
+// accepted reads when an event arrives: as it happens, or with the one above it where that came later,
+// if nothing is said.
+func (l *loader) accepted(f map[string]entry, t *Test, at int64) int64 {
+	arrives := at
+	if n := len(t.Events); n > 0 {
+		arrives = max(at, t.Events[n-1].AcceptedAt)
+	}
+	e, given := f["accepted"]
+	if !given {
+		return arrives
+	}
+	said, text := l.moment(f, "accepted", t.Start)
+	switch {
+	case text == "": // at fault already
+		return arrives
+	case said < at:
+		l.fault(e.path, placeOf(e.node), "accepted is %s, before the event happens: it has to be at or after at", text)
+	case said < arrives:
+		l.fault(e.path, placeOf(e.node), "accepted is %s, before the event above is: events stand in the order in which they arrive", text)
+	}
+	return max(said, arrives)
+}
+
 // sample gives an event that a pattern takes.
 func sample(p *cohort.Pattern) (kind event.Kind, name, source string) {
 	kind, source = event.KindTrack, cmp.Or(p.Source, event.SourcePipelines)
@@ -135,7 +159,7 @@ func (l *loader) expectation(item entry, t *Test, c *Catalogue) Expectation {
 			l.fault(item.path, l.places[item.path], "the test has several people: say which person is meant")
 		}
 	}
-	x.At, x.Text = l.moment(f, t.Start)
+	x.At, x.Text = l.moment(f, "at", t.Start)
 	known := c.cohortKeys()
 	for i := range c.Audiences {
 		if key := c.Audiences[i].Cohort; key != "" && !slices.Contains(known, key) {
@@ -164,9 +188,9 @@ func (l *loader) expectation(item entry, t *Test, c *Catalogue) Expectation {
 	return x
 }
 
-// moment reads at: a duration from the start, 0, or an instant.
-func (l *loader) moment(f map[string]entry, start int64) (int64, string) {
-	e, ok := f["at"]
+// moment reads at or accepted: a duration from the start, 0, or an instant.
+func (l *loader) moment(f map[string]entry, name string, start int64) (int64, string) {
+	e, ok := f[name]
 	if !ok {
 		return start, ""
 	}
@@ -190,7 +214,7 @@ func (l *loader) moment(f map[string]entry, start int64) (int64, string) {
 		}
 	default:
 	}
-	l.fault(e.path, placeOf(n), "at is %s: write a duration from the start of the test (0, 30m, 7d1h), or an instant like %s", n, noon)
+	l.fault(e.path, placeOf(n), "%s is %s: write a duration from the start of the test (0, 30m, 7d1h), or an instant like %s", name, n, noon)
 	return start, ""
 }
 

@@ -81,7 +81,7 @@ func (c *compiler) declare(events []Pattern) {
 
 func (c *compiler) match(used *pattern, bit Patterns) {
 	p := c.declared[used.event]
-	m := matcher{kinds: defaultKinds, source: p.Source, where: [2]Predicate{p.Where, used.where}, bit: bit}
+	m := matcher{kinds: defaultKinds, source: p.Source, where: [2]Predicate{p.Where, used.where}, guard: used.guard, bit: bit}
 	m.reads = p.Where != nil || used.where != nil || used.property != ""
 	if len(p.Kinds) > 0 {
 		m.kinds = 0
@@ -139,6 +139,9 @@ func (c *compiler) define(definitions []Definition) {
 		}
 		if d.Dwell < 0 || d.Dwell > MaxDuration {
 			c.faults.add(at+".dwell", "out of range: from 1ms to 3650d, or leave it out")
+		}
+		if d.LookBack < 0 || d.LookBack > MaxDuration {
+			c.faults.add(at+".look_back", "out of range: from 1ms to 3650d, or leave it out for events however late")
 		}
 		k.path = k.path || d.Dwell > 0
 		if c.nodes > MaxConditions {

@@ -19,6 +19,9 @@ func drawHistory(t *rapid.T, unique bool) history {
 			role: rapid.SampledFrom(append([]string{""}, roles...)).Draw(t, "role"),
 			at:   1000 + rapid.Int64Range(0, span).Draw(t, "at"),
 			id:   id(rapid.IntRange(0, 2*i).Draw(t, "id")),
+
+			late:   rapid.SampledFrom([]int64{0, 0, 1, 3, 10}).Draw(t, "late"),
+			replay: rapid.IntRange(0, 3).Draw(t, "replay") == 3,
 		}
 		if unique && slices.ContainsFunc(h, func(x occurrence) bool { return x.at == o.at }) {
 			continue
@@ -105,6 +108,8 @@ func drawSpec(t *rapid.T, paths bool) Spec {
 		if paths && rapid.Bool().Draw(t, "dwells") {
 			d.Dwell = rapid.Int64Range(1, 6).Draw(t, "dwell")
 		}
+		d.LookBack = rapid.SampledFrom([]int64{0, 0, 1, 2, 9}).Draw(t, "look_back")
+		d.IgnoreReplay = rapid.IntRange(0, 3).Draw(t, "ignores replays") == 3
 		s.Cohorts = append(s.Cohorts, d)
 		keys = append(keys, d.Key)
 	}

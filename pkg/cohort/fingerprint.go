@@ -87,6 +87,14 @@ func (c *canon) definition(d *Definition) {
 		c.text("dwell")
 		c.number(d.Dwell)
 	}
+	if d.LookBack > 0 {
+		c.text("look_back")
+		c.number(d.LookBack)
+	}
+	if d.IgnoreReplay {
+		c.text("replay")
+		c.text("ignore")
+	}
 }
 
 // where writes nothing where there is nothing, so that what stood before there were

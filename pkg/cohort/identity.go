@@ -50,7 +50,7 @@ func (p *Person) Revive() { p.into, p.intoAt = "", 0 }
 // suppress holds nothing is.
 func (g *Program) Erase(p *Person, suppress bool, o *Observation, logTime int64, out *Decisions) {
 	g.leaveAll(p, ReasonErased, o, logTime, out)
-	p.Version++
+	// The proof goes by another name than the person's, so it takes none of their versions.
 	out.List = append(out.List, Transition{
 		Op: OpErased, Person: p.Key, Catalogue: g.revision, EffectiveAt: logTime, DecidedAt: logTime,
 		Reason: ReasonErased, Version: p.Version, SourceID: o.ID, SourceAt: min(o.At, logTime), AcceptedAt: o.AcceptedAt,

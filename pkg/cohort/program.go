@@ -58,6 +58,7 @@ type pattern struct {
 	event    string
 	where    Predicate // beside that of the event
 	property string    // whose values are summed; empty = events are counted
+	guard    guard     // of the cohorts that ask
 	id       uint16    // in state: hash of what is kept and the key
 	keep     int
 	most     int64 // largest sum that is asked for
@@ -77,12 +78,13 @@ type matcher struct {
 	kinds  uint32
 	source string
 	where  [2]Predicate // of the event, of the condition; nil = all
-	reads  bool         // the properties are needed
+	guard  guard
+	reads  bool // the properties are needed
 	bit    Patterns
 }
 
 func (m *matcher) takes(e *event.Event) bool {
-	if e.Kind >= kindBits || m.kinds>>e.Kind&1 == 0 || m.source != "" && m.source != e.Source {
+	if e.Kind >= kindBits || m.kinds>>e.Kind&1 == 0 || m.source != "" && m.source != e.Source || !m.guard.admits(e) {
 		return false
 	}
 	for _, w := range m.where {

@@ -67,6 +67,11 @@ type Definition struct {
 	Enter *Condition
 	Stay  *Condition
 	Dwell int64 // ms for which the rule must say no before a stay ends; 0 = it ends at once
+
+	// Guardrails: events that its conditions do not see, those of NoneOf included. What an
+	// event tells of attributes, and the cohorts that are asked about, are not held back.
+	LookBack     int64 // ms; an event that was accepted more than that after it happened does not count; 0 = however late
+	IgnoreReplay bool  // events that are told again as history do not count
 }
 
 // Condition is one node of a condition tree: exactly one field is set.

@@ -93,9 +93,10 @@ func (g *Program) reaches(dst []reach, n condition) []reach {
 			add(b, n.within)
 		}
 	case *pause:
-		add(n.event, n.length)
+		// However long ago the event was: whoever has not had it since is silent still.
+		add(n.event, 0)
 		for _, b := range n.breakers {
-			add(b, n.length)
+			add(b, 0)
 		}
 	case *sum:
 		add(n.event, n.within)

@@ -29,6 +29,10 @@ const (
 	MetricIngestEvents     = "ingest.events"
 	MetricIngestQuarantine = "ingest.quarantined"
 	MetricIngestRefused    = "ingest.refused"
+	MetricIngestLinks      = "ingest.links"
+	MetricIngestLateness   = "ingest.lateness"
+	MetricIngestReplayed   = "ingest.replayed"
+	MetricIngestTaxonomy   = "ingest.taxonomy.violations"
 
 	MetricSinkDuration   = "sink.delivery.duration"
 	MetricSinkDeliveries = "sink.deliveries"
@@ -75,10 +79,14 @@ var catalogue = []Metric{
 	{MetricRepeatDifferences, KindCounter, "{transition}", "Repeated decisions that differ from what stands in the topic: must stay 0."},
 	{MetricUncommitted, KindGauge, "{record}", "Records applied in memory and not yet in the checkpoint."},
 	{MetricCommitDuration, KindHistogram, "s", "Duration of the atomic write of people, deadlines and checkpoint."},
-	{MetricEventsClamped, KindCounter, "{event}", "Events whose own time was ahead of their acceptance."},
+	{MetricEventsClamped, KindCounter, "{event}", "Events whose own time was ahead of their acceptance, by source and by how far: up to 1m, 1h, 1d, 30d, or more."},
 	{MetricIngestEvents, KindCounter, "{event}", "Events accepted and acknowledged by the log, by source and kind."},
 	{MetricIngestQuarantine, KindCounter, "{message}", "Messages kept in quarantine, by source and reason."},
 	{MetricIngestRefused, KindCounter, "{request}", "Requests answered with an error, by source and reason."},
+	{MetricIngestLinks, KindCounter, "{record}", "Records written that tell of one person under two keys, by source."},
+	{MetricIngestLateness, KindCounter, "{event}", "Events accepted, by source and by how long after they happened: up to 1m, 1h, 1d, 30d, or more."},
+	{MetricIngestReplayed, KindCounter, "{event}", "Events accepted that are history told again, by source."},
+	{MetricIngestTaxonomy, KindCounter, "{violation}", "Properties of accepted events that break what the catalogue declares, by event, property and rule."},
 	{MetricSinkDuration, KindHistogram, "s", "Duration of one delivery to a destination."},
 	{MetricSinkDeliveries, KindCounter, "{delivery}", "Deliveries by destination and outcome."},
 	{MetricSinkWait, KindHistogram, "s", "Time a delivery waited for a destination's rate limit."},

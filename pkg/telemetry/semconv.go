@@ -53,16 +53,20 @@ const (
 // Keys of our own. Their values are bounded: a catalogue's cohorts, a table's reasons.
 // There is no key for a person on purpose.
 const (
-	Cohort       = attribute.Key("cohort.name")
-	Direction    = attribute.Key("cohort.direction") // entered or exited
-	Reason       = attribute.Key("cohort.reason")
-	TransitionID = attribute.Key("cohort.transition.id") // spans only
-	EventKind    = attribute.Key("cohort.event.kind")
-	EventSource  = attribute.Key("cohort.event.source")
-	Partition    = attribute.Key("cohort.partition")
-	Destination  = attribute.Key("sink.destination")
-	Outcome      = attribute.Key("sink.outcome")
-	Attempt      = attribute.Key("sink.attempt")
+	Cohort        = attribute.Key("cohort.name")
+	Direction     = attribute.Key("cohort.direction") // entered or exited
+	Reason        = attribute.Key("cohort.reason")
+	TransitionID  = attribute.Key("cohort.transition.id") // spans only
+	EventKind     = attribute.Key("cohort.event.kind")
+	EventSource   = attribute.Key("cohort.event.source")
+	EventSpan     = attribute.Key("cohort.event.span")     // how late or how far ahead: 1m, 1h, 1d, 30d, more
+	EventKey      = attribute.Key("cohort.event.key")      // in the catalogue
+	EventRule     = attribute.Key("cohort.event.rule")     // of the taxonomy: required or type
+	EventProperty = attribute.Key("cohort.event.property") // that the catalogue declares
+	Partition     = attribute.Key("cohort.partition")
+	Destination   = attribute.Key("sink.destination")
+	Outcome       = attribute.Key("sink.outcome")
+	Attempt       = attribute.Key("sink.attempt")
 
 	// PathwayType is full (acceptance to the end), edge (one hop) or internal.
 	PathwayType = attribute.Key("pathway.type")

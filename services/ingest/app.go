@@ -24,6 +24,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"golang.org/x/net/netutil"
 
+	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/lifecycle"
 	"github.com/cohortflow/cohortflow/pkg/seal"
@@ -32,6 +33,7 @@ import (
 	"github.com/cohortflow/cohortflow/services/ingest/internal/auth"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/server"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/taxonomy"
 )
 
 // Registry gives the ids of the schemas that are written.
@@ -39,13 +41,14 @@ type Registry interface {
 	ID(subject string) uint32
 }
 
-// Deps are what ingest works with. All are needed.
+// Deps are what ingest works with. All are needed but the catalogue.
 type Deps struct {
 	Kafka      *kafkaio.Client
 	Registry   Registry // has to know Subjects
 	Keys       *seal.Keys
-	Partitions int  // of the topics
-	EventClock bool // accepted_at is the event's own time, not the wall clock's
+	Partitions int                  // of the topics
+	EventClock bool                 // accepted_at is the event's own time, not the wall clock's
+	Catalogue  *catalogue.Catalogue // to which events are held; nil = to none
 	Log        *slog.Logger
 }
 
@@ -54,6 +57,7 @@ type App struct {
 	cfg    Config
 	deps   Deps
 	server *server.Server
+	rules  *taxonomy.Checker
 }
 
 // Subjects lists the schema subjects that ingest writes: what a remote registry has to
@@ -82,7 +86,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 	if err := cfg.admit(&sc); err != nil {
 		return nil, fmt.Errorf("ingest settings: %w", err)
 	}
-	return &App{cfg: cfg, deps: deps, server: server.New(sc)}, nil
+	return &App{cfg: cfg, deps: deps, server: server.New(sc), rules: taxonomy.New(deps.Catalogue, cfg.Taxonomy)}, nil
 }
 
 // admit says who may send.
@@ -105,6 +109,7 @@ func (c *Config) admit(sc *server.Config) error {
 	keys(&sc.WriteKeys, "pipelines-write-keys", with(c.WriteKeys))
 	keys(&sc.TrackKeys, "track-keys", c.TrackKeys)
 	keys(&sc.TrackPasswords, "ingest-key", with(nil))
+	keys(&sc.EraseKeys, "erase-keys", c.EraseKeys)
 	keys(&sc.DestinationTokens, "destination-tokens", with(c.DestinationTokens))
 	signers(&sc.ReportingSecrets, "reporting-keys", with(c.ReportingKeys))
 	signers(&sc.DestinationSecrets, "destination-secrets", with(c.DestinationSecrets))
@@ -159,10 +164,12 @@ func (a *App) open() (shut func() error) {
 		EventsID: a.deps.Registry.ID(schemas.EventsSubject), QuarantineID: a.deps.Registry.ID(schemas.QuarantineSubject),
 		Partitions: a.deps.Partitions,
 		MaxRecord:  maxRecord, MaxKept: maxKept, MaxRequest: maxPerCall * max(a.cfg.MaxBody, a.cfg.MaxWebhookBody),
+		LinkCache: a.cfg.LinkCache, Taxonomy: a.rules, Log: a.deps.Log,
 		Tracer: otel.Tracer(telemetry.Scope), Meter: otel.Meter(telemetry.Scope),
 	}))
 	return func() error {
 		a.server.Shut()
+		a.rules.Flush(a.deps.Log, time.Now().UnixMilli())
 		limit, cancel := context.WithTimeout(context.Background(), 2*a.cfg.AckTimeout)
 		defer cancel()
 		return errors.Join(events.Close(limit), quarantine.Close(limit))

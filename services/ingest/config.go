@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"github.com/cohortflow/cohortflow/services/ingest/internal/taxonomy"
 )
 
 // Config is what ingest can be told. The names are those of the flags. A key may be
@@ -20,9 +22,14 @@ type Config struct {
 	DestinationSecrets []string `name:"destination-secrets" secret:"true" help:"Shared secrets of Webhook destinations (X-Signature)."`
 	DestinationTokens  []string `name:"destination-tokens" secret:"true" help:"Tokens that Webhook destinations send in Authorization, as Bearer, in Basic or bare; batches may come unsigned."`
 
+	EraseKeys []string `name:"erase-keys" secret:"true" help:"Keys of POST /v1/erase, by which the operator erases a person. Without one there is no such call; ingest-key does not open it."`
+
 	ReplayWindow  time.Duration `name:"reporting-replay-window" default:"192h" help:"How far the time of sending of a reporting webhook may lie from now (0 = any). Beyond it the message goes to quarantine. Customer.io repeats for 7 days, and does not say whether it signs anew."`
 	AnonymousRate float64       `name:"anonymous-rate" default:"50" help:"Requests per second to the endpoints of the Track API that have no authentication (0 = none)."`
 	PublicURL     string        `name:"public-url" placeholder:"URL" help:"Where clients reach this service; browser and mobile clients are told. Without it the host that they asked."`
+
+	Taxonomy  string `name:"taxonomy" default:"keep" enum:"off,warn,keep,refuse" help:"What becomes of events that break what the catalogue declares of their properties (${enum}). warn: counted. keep: a copy goes to quarantine besides. refuse: it goes to quarantine and not to the log."`
+	LinkCache int    `name:"link-cache" default:"1048576" help:"Links between two keys of one person that are remembered as told within the hour, 8 bytes each (0 = each is told each time)."`
 
 	MaxBody        int           `name:"max-body" default:"1048576" help:"Bytes of a body of the Pipelines and Track APIs, inflated."`
 	MaxWebhookBody int           `name:"max-webhook-body" default:"4194304" help:"Bytes of a webhook's body, inflated. Of a signed one that is larger, the beginning goes to quarantine."`
@@ -57,6 +64,7 @@ func (c *Config) Validate() error {
 	between("max-webhook-body", c.MaxWebhookBody, 1<<10, 16<<20)
 	between("max-batch-items", c.MaxItems, 1, 100_000)
 	between("max-requests", c.MaxRequests, 1, 1<<20)
+	between("link-cache", c.LinkCache, 0, 1<<28)
 	between("max-connections", c.MaxConnections, 1, 1<<20)
 	between("producer-buffer", c.BufferBytes, 1<<20, 1<<30)
 	if least := int64(max(c.MaxBody, c.MaxWebhookBody)); c.MaxHeldBytes < least {
@@ -73,6 +81,11 @@ func (c *Config) Validate() error {
 	}
 	if c.AnonymousRate < 0 {
 		errs = append(errs, fmt.Errorf("anonymous-rate is %g: give 0 for none", c.AnonymousRate))
+	}
+	switch c.Taxonomy {
+	case taxonomy.Off, taxonomy.Warn, taxonomy.Keep, taxonomy.Refuse:
+	default:
+		errs = append(errs, fmt.Errorf("taxonomy is %q: give off, warn, keep or refuse", c.Taxonomy))
 	}
 	if c.Workspace == "" {
 		errs = append(errs, errors.New("workspace is empty: name the workspace of keys that name none"))

@@ -22,13 +22,14 @@ func TestConfig_ValidateListsEveryFault(t *testing.T) {
 	c := defaults(t)
 	c.MaxBody, c.MaxWebhookBody, c.MaxItems, c.MaxRequests, c.MaxConnections, c.BufferBytes = 0, 1<<30, 0, 0, 0, 0
 	c.MaxHeldBytes, c.AckTimeout, c.DrainTimeout, c.ReplayWindow, c.AnonymousRate, c.Workspace, c.PublicURL = 1, 0, -1, -1, -1, "", "events.example"
+	c.LinkCache, c.Taxonomy = -1, "strict"
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("got no error")
 	}
 	for _, flag := range []string{
 		"max-body", "max-webhook-body", "max-batch-items", "max-requests", "max-connections", "producer-buffer", "max-held-bytes",
-		"ack-timeout", "drain-timeout", "reporting-replay-window", "anonymous-rate", "workspace", "public-url",
+		"ack-timeout", "drain-timeout", "reporting-replay-window", "anonymous-rate", "workspace", "public-url", "link-cache", "taxonomy",
 	} {
 		if !strings.Contains(err.Error(), flag+" is ") {
 			t.Errorf("%s is not in %q", flag, err)

@@ -32,6 +32,7 @@ func Run(t *testing.T, start func(t *testing.T) (brokers []string)) {
 		{"PausedPartitionWaits", testPause},
 		{"OffsetOutOfRangeIsAnErrorNotAJump", testOutOfRange},
 		{"ReadRangeIsWholeOrAnError", testReadRange},
+		{"ReadAtGivesWhatIsThere", testReadAt},
 		{"ProducerSharesBatches", testProducerBatches},
 		{"ProducerRetriesWithoutCopies", testProducerLostAnswer},
 		{"ProducerPushesBack", testBackpressure},

@@ -22,6 +22,7 @@ type cli struct {
 	settings.Topics
 	settings.Registry
 	settings.Seal
+	settings.Catalogue
 	settings.Clock
 	settings.Admin
 }
@@ -43,6 +44,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = tel.Shutdown(context.WithoutCancel(ctx)) }()
+	rules, err := c.Catalogue.Load()
+	if err != nil {
+		return err
+	}
 	keys, err := c.Seal.Keys()
 	if err != nil {
 		return err
@@ -60,7 +65,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	app, err := ingest.New(c.Config, ingest.Deps{
-		Kafka: kafka, Registry: registry, Keys: keys, Partitions: c.Partitions, EventClock: c.Events(), Log: tel.Log,
+		Kafka: kafka, Registry: registry, Keys: keys, Partitions: c.Partitions, EventClock: c.Events(), Catalogue: rules, Log: tel.Log,
 	})
 	if err != nil {
 		return err

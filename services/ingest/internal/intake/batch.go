@@ -8,6 +8,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/normalise"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/taxonomy"
 )
 
 // Origin says how a request came, for what of it goes to quarantine.
@@ -35,9 +36,14 @@ type Batch struct {
 	arena        []byte    // keys and values of all records
 	scratch      event.Event
 
-	byKind   [kinds]int64
-	clamped  int64
+	weaker []normalise.Link // of the event at hand
+	linked event.Event      // scratch memory of their records
+	fresh  []telling        // links that the event at hand adds
+	told   map[uint64]uint64
+
+	counts
 	byReason []reasonCount
+	broken   []taxonomy.Violation
 }
 
 type reasonCount struct {
@@ -62,6 +68,7 @@ func (w *Writer) NewBatch(scope *normalise.Scope, origin *Origin) *Batch {
 func (b *Batch) Release() {
 	b.Reset()
 	normalise.Begin(&b.scratch)
+	normalise.Begin(&b.linked)
 	if cap(b.arena) > 1<<20 {
 		b.arena = nil
 	}
@@ -71,25 +78,21 @@ func (b *Batch) Release() {
 
 // Reset forgets everything that was taken.
 func (b *Batch) Reset() {
-	b.DropEvents()
+	clear(b.events)
 	clear(b.kept)
 	clear(b.refused)
-	b.kept, b.refused, b.byReason = b.kept[:0], b.refused[:0], b.byReason[:0]
+	clear(b.told)
+	clear(b.weaker)
+	b.events, b.kept, b.refused, b.byReason, b.broken = b.events[:0], b.kept[:0], b.refused[:0], b.byReason[:0], b.broken[:0]
+	b.counts = counts{}
 	b.arena = b.arena[:0]
-}
-
-// DropEvents takes the events back out and leaves what goes to quarantine.
-func (b *Batch) DropEvents() {
-	clear(b.events)
-	b.events = b.events[:0]
-	b.byKind, b.clamped = [kinds]int64{}, 0
 }
 
 // Refused lists the items whose sender is to be told, in order.
 func (b *Batch) Refused() []Refused { return b.refused }
 
-// Events is how many events are in the batch.
-func (b *Batch) Events() int { return len(b.events) }
+// Events is how many events are in the batch, the records of links not counted.
+func (b *Batch) Events() int { return len(b.events) - int(b.links) }
 
 // Kept is how many records go to quarantine.
 func (b *Batch) Kept() int { return len(b.kept) }
@@ -134,24 +137,54 @@ func (b *Batch) guarded(raw []byte, parse func(e *event.Event, emit func() *norm
 			return fault
 		}
 		ordinal++
-		return b.add(e)
+		return b.take(e, raw)
 	})
 }
 
+// Only takes one message that becomes one event or nothing: what is wrong goes to
+// nobody but the caller. It gives the id of the event.
+func (b *Batch) Only(raw []byte, parse func(e *event.Event) *normalise.Fault) (id string, fault *normalise.Fault) {
+	fault = b.guarded(raw, func(e *event.Event, emit func() *normalise.Fault) *normalise.Fault {
+		if fault := parse(e); fault != nil {
+			return fault
+		}
+		fault := emit()
+		id = e.ID
+		return fault
+	})
+	return id, fault
+}
+
+// add takes a finished event together with its links, or nothing of it.
 func (b *Batch) add(e *event.Event) *normalise.Fault {
+	size, n := len(b.arena), len(b.events)
+	fault := b.append(e)
+	if fault == nil {
+		fault = b.link(e)
+	}
+	if fault != nil {
+		clear(b.events[n:])
+		b.arena, b.events = b.arena[:size], b.events[:n]
+		return fault
+	}
+	b.tell()
+	b.count(e, b.scope.Ahead)
+	return nil
+}
+
+// append takes one record.
+func (b *Batch) append(e *event.Event) *normalise.Fault {
 	start := len(b.arena)
 	b.arena = append(b.arena, e.Person...)
 	middle := len(b.arena)
 	b.arena = avrocodec.AppendEvent(b.arena, b.w.cfg.EventsID, e)
 	end := len(b.arena)
 	if end-middle > b.w.cfg.MaxRecord {
-		b.arena = b.arena[:start]
 		return normalise.Unfit(normalise.ReasonTooLarge, "", fmt.Sprintf("the event takes %d bytes, at most %d are taken", end-middle, b.w.cfg.MaxRecord))
 	}
 	if end > b.w.cfg.MaxRequest {
 		// One object with thousands of relations says its attributes once and would be
 		// written with each of them.
-		b.arena = b.arena[:start]
 		return normalise.Unfit(normalise.ReasonTooLarge, "", fmt.Sprintf("the events of the request take more than %d bytes: send fewer together", b.w.cfg.MaxRequest))
 	}
 	r := kafkaio.OutRecord{
@@ -165,28 +198,24 @@ func (b *Batch) add(e *event.Event) *normalise.Fault {
 		r.Headers = []kafkaio.Header{{Key: "x-replay", Value: []byte("1")}}
 	}
 	b.events = append(b.events, r)
-	b.byKind[e.Kind]++
-	if e.Clamped {
-		b.clamped++
-	}
 	return nil
 }
 
 // Keep puts raw into quarantine.
 func (b *Batch) Keep(raw []byte, fault *normalise.Fault) {
-	b.keep(raw, len(raw), fault)
+	b.keep(raw, len(raw), fault, b.origin.Headers)
 }
 
 // KeepCut is Keep for a body of which only the beginning is at hand; size is the whole.
 func (b *Batch) KeepCut(beginning []byte, size int, fault *normalise.Fault) {
-	b.keep(beginning, size, fault)
+	b.keep(beginning, size, fault, b.origin.Headers)
 }
 
-func (b *Batch) keep(raw []byte, size int, fault *normalise.Fault) {
+func (b *Batch) keep(raw []byte, size int, fault *normalise.Fault, headers map[string]string) {
 	q := avrocodec.Quarantine{
 		ID: b.scope.DeriveID(raw), Source: b.scope.Source, Workspace: b.scope.Workspace,
 		Reason: fault.Reason, Detail: fault.Error(),
-		Method: b.origin.Method, Path: b.origin.Path, Headers: b.origin.Headers, ContentType: b.origin.ContentType,
+		Method: b.origin.Method, Path: b.origin.Path, Headers: headers, ContentType: b.origin.ContentType,
 		Body: raw[:min(len(raw), b.w.cfg.MaxKept)], ReceivedAt: b.scope.ReceivedAt,
 	}
 	q.Truncated = size > len(q.Body)

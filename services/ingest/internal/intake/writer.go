@@ -6,6 +6,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/codes"
@@ -15,6 +16,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/taxonomy"
 )
 
 // Producer writes records. Produce returns nil only when every record is acknowledged
@@ -29,11 +31,14 @@ type Producer interface {
 // Config is what a Writer is made of.
 type Config struct {
 	Events, Quarantine     Producer
-	EventsID, QuarantineID uint32 // schema ids
-	Partitions             int    // of both topics
-	MaxRecord              int    // bytes of one encoded event
-	MaxRequest             int    // bytes of all encoded events of a request
-	MaxKept                int    // bytes of a body kept in quarantine
+	EventsID, QuarantineID uint32            // schema ids
+	Partitions             int               // of both topics
+	MaxRecord              int               // bytes of one encoded event
+	MaxRequest             int               // bytes of all encoded events of a request
+	MaxKept                int               // bytes of a body kept in quarantine
+	LinkCache              int               // links that are remembered as told; 0 = each is told each time
+	Taxonomy               *taxonomy.Checker // nil = no event is held to anything
+	Log                    *slog.Logger      // of what breaks the taxonomy; may be nil where there is none
 	Tracer                 trace.Tracer
 	Meter                  metric.Meter
 }
@@ -42,11 +47,12 @@ type Config struct {
 type Writer struct {
 	cfg    Config
 	meters *meters
+	links  *links
 }
 
 // NewWriter makes a Writer.
 func NewWriter(cfg Config) *Writer {
-	return &Writer{cfg: cfg, meters: newMeters(cfg.Meter)}
+	return &Writer{cfg: cfg, meters: newMeters(cfg.Meter), links: newLinks(cfg.LinkCache)}
 }
 
 // Ready says whether both topics can be written.
@@ -69,7 +75,9 @@ func (w *Writer) Write(ctx context.Context, b *Batch) error {
 			return err
 		}
 	}
+	b.remember()
 	w.meters.written(ctx, b)
+	w.cfg.Taxonomy.Tell(w.cfg.Log, b.scope.ReceivedAt, b.broken)
 	return nil
 }
 

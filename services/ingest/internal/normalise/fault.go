@@ -16,6 +16,9 @@ const (
 	ReasonTooMany      = "too_many_items"
 	ReasonEncoding     = "unreadable_encoding"
 	ReasonReplayWindow = "outside_replay_window"
+	ReasonSamePerson   = "same_person"    // a merge of somebody with themselves
+	ReasonLoop         = "loop"           // what we have told others, come back
+	ReasonTaxonomy     = "taxonomy"       // an event breaks what the catalogue declares of it
 	ReasonInternal     = "internal_error" // a defect of ours, found on this message
 )
 

@@ -21,9 +21,12 @@ const (
 	maxName    = 1024
 )
 
+// SourceAdmin is the road of calls that the operator makes.
+const SourceAdmin = "admin"
+
 // Scope is what a request says about every message in it.
 type Scope struct {
-	Source     string // event.Source...
+	Source     string // event.Source... or SourceAdmin
 	Workspace  string
 	Call       string   // which call it is, without ids: part of derived event ids
 	PathIDs    []string // ids in the path, unescaped: part of derived event ids
@@ -33,6 +36,24 @@ type Scope struct {
 	Keys       *seal.Keys
 	Recall     *Recall // nil = no message is recalled
 	Timeless   []Memo  // the messages without a time that Finish has seen
+	Pin        *Pin    // nil = the first event's id and time are what its message says
+	Ahead      int64   // ms by which the last finished event's time lay ahead of its acceptance
+}
+
+// Pin is the id and the time that a message had when it was taken for the first time.
+// One that comes again from quarantine has lost what stood around it, such as the clock of
+// the sender, and would be another event.
+type Pin struct {
+	ID string
+	At int64 // ms
+}
+
+// NewPin makes a Pin; nil where it cannot be one of an event that was taken.
+func NewPin(id string, at int64) *Pin {
+	if id == "" || len(id) > maxEventID || at <= 0 || at > latest {
+		return nil
+	}
+	return &Pin{ID: id, At: at}
 }
 
 // Begin empties e for the next message and keeps the memory of its maps.
@@ -49,6 +70,9 @@ func Begin(e *event.Event) {
 // (0 = not said) have been read from raw: the rest follows from them and from the
 // scope. ordinal tells apart the events that one message becomes.
 func (s *Scope) Finish(e *event.Event, raw []byte, ordinal int) *Fault {
+	if fault := Returned(&e.Properties); fault != nil {
+		return fault
+	}
 	e.Source, e.Workspace, e.Replay = s.Source, s.Workspace, s.Replay
 	s.name(e, raw, ordinal)
 	if len(e.Name) > maxName {
@@ -58,21 +82,29 @@ func (s *Scope) Finish(e *event.Event, raw []byte, ordinal int) *Fault {
 	if s.EventClock {
 		e.AcceptedAt = e.EventAt
 	}
-	if e.EventAt > e.AcceptedAt {
+	s.Ahead = max(0, e.EventAt-e.AcceptedAt)
+	if s.Ahead > 0 {
 		e.EventAt, e.Clamped = e.AcceptedAt, true
 	}
 	if e.IDs.Email == "" && strings.Contains(e.IDs.CustomerID, "@") {
 		// A workspace that uses the email as id: it is a contact all the same.
 		e.IDs.Email = e.IDs.CustomerID
 	}
+	if e.Kind == event.KindMerge {
+		return s.merge(e)
+	}
 	e.Person = PersonKey(s.Keys, e.IDs)
 	switch {
 	case e.Person == "":
 		return Nobody("the message names no person: give an id, an email or an anonymous id")
 	case len(e.Person) > maxPerson:
-		return Unfit(ReasonTooLong, "id", "the id has "+strconv.Itoa(len(e.Person))+" bytes, at most "+strconv.Itoa(maxPerson)+" are taken")
+		return tooLong(len(e.Person))
 	}
 	return nil
+}
+
+func tooLong(size int) *Fault {
+	return Unfit(ReasonTooLong, "id", "the id has "+strconv.Itoa(size)+" bytes, at most "+strconv.Itoa(maxPerson)+" are taken")
 }
 
 // PersonKey is seal.PersonKey and, for whom that has no key, Customer.io's own id or a
@@ -110,10 +142,14 @@ func Identify(ids *event.Identifiers, id string) {
 // name gives an event its id and its time where it has none: the id from what it
 // says, the time from when it was accepted first.
 func (s *Scope) name(e *event.Event, raw []byte, ordinal int) {
+	if s.Pin != nil && ordinal == 0 {
+		e.ID, e.EventAt, s.Pin = s.Pin.ID, s.Pin.At, nil
+		return
+	}
 	nameless := e.ID == "" || len(e.ID) > maxEventID
 	if e.EventAt != 0 {
 		if nameless {
-			e.ID = s.derive(raw, ordinal, 0)
+			e.ID = s.id(e, raw, ordinal, 0)
 		}
 		return
 	}
@@ -125,7 +161,7 @@ func (s *Scope) name(e *event.Event, raw []byte, ordinal int) {
 	if !ok {
 		m = Memo{Key: key, ID: e.ID, At: s.ReceivedAt}
 		if nameless {
-			m.ID = s.derive(raw, ordinal, s.occasion(e))
+			m.ID = s.id(e, raw, ordinal, s.occasion(e))
 		}
 	}
 	e.ID, e.EventAt = m.ID, m.At
@@ -144,6 +180,16 @@ func (s *Scope) occasion(e *event.Event) int64 {
 		return s.ReceivedAt
 	}
 	return s.ReceivedAt / repeatWindow
+}
+
+// id derives the id of an event. Those that erase stand in the proof of it, which must
+// not lead back to anybody: under a key, nobody can try out whose email it was.
+func (s *Scope) id(e *event.Event, raw []byte, ordinal int, occasion int64) string {
+	id := s.derive(raw, ordinal, occasion)
+	if e.Kind == event.KindErase || e.Kind == event.KindUnerase {
+		return "raw_" + s.Keys.Subject(id)
+	}
+	return id
 }
 
 // DeriveID names a message by what it says and where it was said: the same bytes get

@@ -176,12 +176,16 @@ func (c *call) group(e *event.Event) *normalise.Fault {
 	return nil
 }
 
-// alias does not merge people in Customer.io; it goes by its own name, so that who reads it can choose.
+// alias says that somebody has got another id. Customer.io does not act on it; who sends
+// it means a merge. Without userId it would make a known person an unknown one.
 func (c *call) alias(e *event.Event) *normalise.Fault {
 	if c.previous == "" {
 		return normalise.Unfit(normalise.ReasonMissing, "previousId", "an alias names the id that is given up")
 	}
-	e.Kind, e.Name = event.KindMerge, "alias"
+	if c.userID == "" {
+		return normalise.Unfit(normalise.ReasonMissing, "userId", "an alias names the id that takes over")
+	}
+	e.Kind = event.KindMerge
 	if c.previous == c.anonymousID {
 		e.Other.AnonymousID = c.previous
 	} else {

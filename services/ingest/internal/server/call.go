@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
@@ -77,8 +78,22 @@ func (c *call) begin(workspace, name string, ids ...string) *intake.Batch {
 		ReceivedAt: c.s.cfg.Now().UnixMilli(), EventClock: c.s.cfg.EventClock, Keys: c.s.cfg.Keys,
 		Replay: c.r.Header.Get(replayHeader) == "1", Recall: &c.s.recall,
 	}
+	if c.scope.Replay {
+		c.scope.Pin = pinned(c.r.Header)
+	}
 	c.origin = intake.Origin{Method: c.r.Method, Path: c.r.URL.EscapedPath(), ContentType: c.r.Header.Get("Content-Type"), Headers: c.kept()}
 	return c.writer.NewBatch(&c.scope, &c.origin)
+}
+
+// pinned reads the id and the time that a message had when it was taken first; nil
+// where the request does not tell both.
+func pinned(h http.Header) *normalise.Pin {
+	id := h.Get(intake.HeaderEventID)
+	at, err := strconv.ParseInt(h.Get(intake.HeaderEventAt), 10, 64)
+	if err != nil {
+		return nil
+	}
+	return normalise.NewPin(id, at)
 }
 
 // kept are the headers that help to understand a message in quarantine, none of which

@@ -24,6 +24,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/seal"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/auth"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/taxonomy"
 )
 
 // Credentials of the tests, one of each surface. The older reporting key is valid too.
@@ -36,6 +37,7 @@ const (
 	sharedSecret   = "shared-test"
 	token          = "token-test"
 	ingestKey      = "everything-test"
+	eraseKey       = "erase-test"
 	partitions     = 7
 	maxBody        = 64 << 10
 	maxWebhook     = 96 << 10
@@ -107,11 +109,13 @@ type house struct {
 	clock              time.Time
 	tracer             trace.TracerProvider
 	meter              metric.MeterProvider
+	linkCache          int
+	taxonomy           *taxonomy.Checker
 }
 
 func newHouse(tb testing.TB, change ...func(*Config)) *house {
 	tb.Helper()
-	h := &house{clock: now(), tracer: tracenoop.NewTracerProvider(), meter: metricnoop.NewMeterProvider()}
+	h := &house{clock: now(), linkCache: 1 << 10, tracer: tracenoop.NewTracerProvider(), meter: metricnoop.NewMeterProvider()}
 	keys := func(texts ...string) *auth.Keys {
 		k, err := auth.NewKeys("test", "main", texts)
 		if err != nil {
@@ -126,14 +130,11 @@ func newHouse(tb testing.TB, change ...func(*Config)) *house {
 		}
 		return s
 	}
-	sealing, err := seal.NewKeys(bytes.Repeat([]byte("k"), 32))
-	if err != nil {
-		tb.Fatal(err)
-	}
 	cfg := Config{
 		WriteKeys: keys(writeKey, otherWorkspace+"=wk-other"), TrackKeys: keys(siteID + ":" + apiKey), TrackPasswords: keys(ingestKey),
 		ReportingSecrets: signers(signingKey, otherWorkspace+"="+olderKey), DestinationSecrets: signers(sharedSecret), DestinationTokens: keys(token),
-		ReplayWindow: 8 * 24 * time.Hour, AnonymousPerSecond: 1000, DefaultWorkspace: "main", Keys: sealing,
+		EraseKeys:    keys(eraseKey),
+		ReplayWindow: 8 * 24 * time.Hour, AnonymousPerSecond: 1000, DefaultWorkspace: "main", Keys: keysOf(tb, "k"),
 		MaxBody: maxBody, MaxWebhook: maxWebhook, MaxItems: 1000, MaxRequests: 64, MaxHeld: 64 << 20, AckTimeout: time.Second,
 		Now: func() time.Time { return h.clock },
 		Log: slog.New(slog.NewTextHandler(&h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -143,12 +144,27 @@ func newHouse(tb testing.TB, change ...func(*Config)) *house {
 		f(&cfg)
 	}
 	h.Server = New(cfg)
+	h.reopen(cfg)
+	return h
+}
+
+// reopen gives the server a writer that remembers nothing.
+func (h *house) reopen(cfg Config) {
 	h.Open(intake.NewWriter(intake.Config{
 		Events: &h.events, Quarantine: &h.quarantine, EventsID: eventsID, QuarantineID: quarantineID, Partitions: partitions,
-		MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: 512 << 10,
+		MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: 512 << 10, LinkCache: h.linkCache, Taxonomy: h.taxonomy, Log: cfg.Log,
 		Tracer: cfg.TracerProvider.Tracer("test"), Meter: cfg.MeterProvider.Meter("test"),
 	}))
-	return h
+}
+
+// keysOf makes the keys of a secret of that letter.
+func keysOf(tb testing.TB, letter string) *seal.Keys {
+	tb.Helper()
+	k, err := seal.NewKeys(bytes.Repeat([]byte(letter), 32))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
 }
 
 // reply is an answer.
@@ -194,9 +210,24 @@ func (r reply) want(tb testing.TB, status int) {
 	}
 }
 
-// log gives the events in the order of their writing. Each is checked for its key, its
-// partition and its time.
+// log gives the events in the order of their writing, without the links that they tell of.
 func (h *house) log(tb testing.TB) []event.Event {
+	tb.Helper()
+	return slices.DeleteFunc(h.all(tb), isLink)
+}
+
+// links gives the records of links in the order of their writing.
+func (h *house) links(tb testing.TB) []event.Event {
+	tb.Helper()
+	return slices.DeleteFunc(h.all(tb), func(e event.Event) bool { return !isLink(e) })
+}
+
+func isLink(e event.Event) bool {
+	return e.Kind == event.KindMerge && strings.Contains(e.ID, "/link-")
+}
+
+// all gives what is in the log. Each record is checked for its key, its partition and its time.
+func (h *house) all(tb testing.TB) []event.Event {
 	tb.Helper()
 	records, _ := h.events.taken()
 	out := make([]event.Event, len(records))

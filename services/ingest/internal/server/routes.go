@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/event"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/normalise"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/pipelines"
 )
 
@@ -53,6 +54,10 @@ func (s *Server) routes() http.Handler {
 	s.trackRoutes(func(pattern string, serve func(*call)) { route(pattern, event.SourceTrackV1, serve) })
 	route("POST /api/v2/entity", event.SourceTrackV2, s.entity)
 	route("POST /api/v2/batch", event.SourceTrackV2, s.entities)
+
+	if s.cfg.EraseKeys.Any() {
+		route("POST /v1/erase", normalise.SourceAdmin, s.erase)
+	}
 
 	nothing := s.observed("unknown", func(c *call) {
 		c.refuse(refusal{status: http.StatusNotFound, code: "not_found", message: "there is nothing at this path with this method"})

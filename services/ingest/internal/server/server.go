@@ -32,6 +32,7 @@ type Config struct {
 	ReportingSecrets    *auth.Signers // HMAC-SHA256
 	DestinationSecrets  *auth.Signers // HMAC-SHA1
 	DestinationTokens   *auth.Keys    // in Authorization
+	EraseKeys           *auth.Keys    // of the operator; without one there is no POST /v1/erase
 	ReplayWindow        time.Duration // of reporting webhooks; 0 = any time is taken
 	AnonymousPerSecond  float64       // requests to endpoints that have no authentication
 	DefaultWorkspace    string        // of those endpoints

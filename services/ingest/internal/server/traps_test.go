@@ -337,7 +337,8 @@ func TestTrap16_TheSameMetricByTwoRoadsHasOneName(t *testing.T) {
 func TestTrap17_MergesAreTakenFromWhoTellsThem(t *testing.T) {
 	h := newHouse(t)
 	h.send(t, http.MethodPost, "/api/v1/merge_customers", `{"primary":{"id":"a"},"secondary":{"email":"b@example.com"}}`, withTrack).success(t)
-	if e := h.only(t); e.Kind != event.KindMerge || e.Person != "a" || e.Other.Email != "b@example.com" {
+	if e := h.only(t); e.Kind != event.KindMerge || e.Person != h.cfg.Keys.EmailKey("b@example.com") || e.Other.Email != "b@example.com" ||
+		e.Properties.Strings[event.PropertyInto] != "a" {
 		t.Errorf("got %+v", e)
 	}
 	h = newHouse(t)

@@ -11,7 +11,7 @@ import (
 // Merge reads POST /api/v1/merge_customers and the same action of v2: the secondary
 // person vanishes into the primary one.
 func Merge(body wire.Value, e *event.Event) *normalise.Fault {
-	e.Kind, e.Name = event.KindMerge, actionMerge
+	e.Kind = event.KindMerge
 	fault := normalise.Read(body, func(name string, v wire.Value) *normalise.Fault {
 		switch name {
 		case "primary":
@@ -32,8 +32,6 @@ func Merge(body wire.Value, e *event.Event) *normalise.Fault {
 		return normalise.Unfit(normalise.ReasonMissing, "primary", "the person that stays is named by id, email or cio_id")
 	case e.Other == none:
 		return normalise.Unfit(normalise.ReasonMissing, "secondary", "the person that vanishes is named by id, email or cio_id")
-	case e.IDs == e.Other:
-		return normalise.Unfit(normalise.ReasonInvalid, "secondary", "nobody merges with themselves")
 	}
 	return nil
 }

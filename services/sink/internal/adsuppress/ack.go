@@ -19,8 +19,14 @@ type ack struct {
 	next        int64
 	began       time.Time
 	transitions []cohort.Transition
-	skipped     []cohort.Transition
+	skipped     []skipped
 	spans       []trace.Span // inner before outer
+}
+
+// skipped is a transition of which nothing is written, and why.
+type skipped struct {
+	transition cohort.Transition
+	message    string
 }
 
 // done is called from the writer, in order, and must not block.
@@ -55,10 +61,14 @@ func (a *ack) done(_ int64, err error) {
 	n.Metrics.Outcome(ctx, avrocodec.OutcomeSkipped, len(a.skipped))
 	for i := range a.transitions {
 		n.Metrics.Latency(ctx, a.transitions[i].AcceptedAt, now)
-		n.receipt(&a.transitions[i], receipts.Outcome{Outcome: avrocodec.OutcomeDelivered, Attempt: 1})
+		o := receipts.Outcome{Outcome: avrocodec.OutcomeDelivered, Attempt: 1}
+		if t := &a.transitions[i]; t.WarmingUntil > t.DecidedAt {
+			o.Message = receipts.MessageWarming(t.WarmingUntil)
+		}
+		n.receipt(&a.transitions[i], o)
 	}
 	for i := range a.skipped {
-		n.receipt(&a.skipped[i], receipts.Outcome{Outcome: avrocodec.OutcomeSkipped, Message: "the stay was over when it was decided"})
+		n.receipt(&a.skipped[i].transition, receipts.Outcome{Outcome: avrocodec.OutcomeSkipped, Message: a.skipped[i].message})
 	}
 }
 

@@ -12,9 +12,22 @@ import (
 	"github.com/cohortflow/cohortflow/services/sink/internal/normalise"
 )
 
-// reasonErasure takes the place of the audience's own reason: its reader has to
-// remove the person everywhere, not from this list alone.
-const reasonErasure = "ERASURE"
+// Reasons that take the place of the audience's own in a RELEASE which a tombstone
+// follows.
+const (
+	reasonErasure = "ERASURE" // remove the person everywhere, not from this list alone
+	reasonMerged  = "MERGED"  // remove nothing: the person stands on the list under another key
+)
+
+// ends says whether nothing remains of the person's key after a transition.
+func ends(t *cohort.Transition) bool {
+	return t.Op == cohort.OpExit && (t.Reason == cohort.ReasonErased || t.Reason == cohort.ReasonMerged)
+}
+
+// releases says whether a transition only gives contacts up, while the stay goes on.
+func releases(t *cohort.Transition) bool {
+	return t.Op == cohort.OpExit && t.Reason == cohort.ReasonContactsChanged
+}
 
 // Platforms lists the platforms that some excluding audience of the catalogue names,
 // sorted.
@@ -70,9 +83,15 @@ type identity struct {
 	refused           int // contacts that gave no digest by some rule
 }
 
-// identify digests every contact that is known: suppression has to reach all of them.
+// identify digests every contact of a transition: suppression has to reach all that
+// are known, and an exit that only gives contacts up carries no others. Of somebody who
+// has become another person nothing is digested: the other one may stand on the list
+// already, with the same digests, for the two keys are read in any order.
 func (v *converter) identify(t *cohort.Transition) identity {
 	id := identity{subject: v.keys.Subject(t.Person)}
+	if t.Op == cohort.OpExit && t.Reason == cohort.ReasonMerged {
+		return id
+	}
 	var current, previous []normalise.Digest
 	for _, sealed := range t.Contacts {
 		kind, plain, err := v.keys.Open(sealed)
@@ -115,8 +134,11 @@ func (v *converter) record(t *cohort.Transition, a *catalogue.Audience, id *iden
 	if t.Op == cohort.OpEnter {
 		s.Op, s.ExpiresAt = avrocodec.OpSuppress, t.ValidUntil
 	}
-	if t.Reason == cohort.ReasonErased {
+	if ends(t) {
 		s.Reason = reasonErasure
+		if t.Reason == cohort.ReasonMerged {
+			s.Reason = reasonMerged
+		}
 	}
 	return s
 }

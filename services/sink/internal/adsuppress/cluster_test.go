@@ -114,6 +114,35 @@ func (c *cluster) compact() {
 	c.kept = kept
 }
 
+// cut is as if everything from the n-th record on had never arrived.
+func (c *cluster) cut(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = slices.Clone(c.all[:n])
+	c.kept = slices.Clone(c.all)
+}
+
+// forgetHeaders makes records as they were before they had any.
+func (c *cluster) forgetHeaders() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.kept {
+		c.kept[i].Headers = nil
+	}
+}
+
+// squeeze compacts everything, however young: what is left when an owner was away for
+// long. Tombstones are still there.
+func (c *cluster) squeeze() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := map[string]int64{}
+	for _, r := range c.kept {
+		last[string(r.Key)] = r.Offset
+	}
+	c.kept = slices.DeleteFunc(c.kept, func(r kafkaio.Record) bool { return last[string(r.Key)] != r.Offset })
+}
+
 // write is what the broker does with a batch.
 func (c *cluster) write(e kafkaio.Epoch, recs []kafkaio.OutRecord) (last int64, err error) {
 	c.mu.Lock()

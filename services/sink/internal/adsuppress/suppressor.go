@@ -170,19 +170,12 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 }
 
 // resume takes over what the tail says has been published. Of the last transition
-// there may be a part only, when a batch ended in the middle of it.
+// there may be a part only, when a batch ended in the middle of it: that shows when it
+// is read again.
 func (n *tenure) resume(t *tail) {
 	last := t.last()
 	n.high, n.complete = last, last
-	if !last.Less(t.high) {
-		return
+	if last.Less(t.high) {
+		n.high, n.partial = t.high, t.of
 	}
-	n.high = t.high
-	for _, a := range n.audiences[t.cohort] {
-		if t.of[a.Key] != whole {
-			n.partial = t.of
-			return
-		}
-	}
-	n.complete = t.high
 }

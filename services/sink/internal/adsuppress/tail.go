@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -39,7 +40,6 @@ type tail struct {
 	newest  *kafkaio.Epoch // of the last record that is ours, nil when there is none
 	mark    *cohort.Watermark
 	high    cohort.ID           // highest transition that some record is of; Offset -1 = none
-	cohort  string              // of high
 	of      map[string]progress // of high, by audience
 	expects map[string]string   // keys that await their tombstone, and their audiences
 }
@@ -81,7 +81,7 @@ func (t *tail) load(ctx context.Context) error {
 		newestFirst = append(newestFirst, recs)
 		for i := len(recs) - 1; i >= 0 && !enough; i-- {
 			switch r := &recs[i]; {
-			case r.tombstone:
+			case r.nameless:
 			case r.mark == nil:
 				enough = mark != nil && !mark.Last.Less(r.id)
 			case mark == nil:
@@ -111,7 +111,7 @@ func (t *tail) forward(ctx context.Context, to int64) error {
 func (t *tail) take(recs []ours) {
 	for i := range recs {
 		r := &recs[i]
-		if r.tombstone {
+		if r.nameless {
 			if audience, ok := t.expects[r.key]; ok {
 				t.of[audience] = whole
 			}
@@ -130,13 +130,13 @@ func (t *tail) take(recs []ours) {
 // note keeps the highest transition and what each audience has of it.
 func (t *tail) note(r *ours) {
 	if t.high.Less(r.id) {
-		t.high, t.cohort = r.id, r.cohort
+		t.high = r.id
 		clear(t.of)
 		clear(t.expects)
 	}
 	switch {
 	case t.high != r.id:
-	case r.erasure:
+	case r.ends && !r.tombstone:
 		t.of[r.audience] = max(t.of[r.audience], released)
 		t.expects[r.key] = r.audience
 	default:
@@ -153,16 +153,19 @@ func (t *tail) last() cohort.ID {
 	return t.mark.Last
 }
 
+// headerTransitionID is the header by which a tombstone names its transition.
+const headerTransitionID = "x-transition-id"
+
 // ours is a record of the output, as far as it tells something here.
 type ours struct {
 	key       string
 	by        kafkaio.Epoch
 	tombstone bool
-	mark      *cohort.Watermark // nil = it is a suppression
+	nameless  bool              // a tombstone of a release that did not write the header yet
+	mark      *cohort.Watermark // nil = it is a suppression, or the tombstone of one
 	id        cohort.ID
 	audience  string
-	cohort    string
-	erasure   bool
+	ends      bool // a tombstone follows
 }
 
 // read reads a range. What is not ours is told and passed over: it says nothing about
@@ -176,7 +179,9 @@ func (t *tail) read(ctx context.Context, from, to int64) ([]ours, error) {
 	for i := range recs {
 		r := &recs[i]
 		o := ours{key: string(r.Key), by: kafkaio.Epoch{ProducerID: r.ProducerID, Epoch: r.ProducerEpoch}, tombstone: r.Value == nil}
-		if !o.tombstone {
+		if o.tombstone {
+			o.nameless = !o.name(r.Headers)
+		} else {
 			err := t.decode(ctx, r.Value, &o)
 			if errors.Is(err, avrocodec.ErrRegistry) {
 				return nil, err
@@ -203,7 +208,24 @@ func (t *tail) decode(ctx context.Context, value []byte, o *ours) error {
 		return nil
 	}
 	o.id, err = avrocodec.ParseID(s.TransitionID)
-	o.audience, o.cohort = s.Audience, s.Cohort
-	o.erasure = s.Op == avrocodec.OpRelease && s.Reason == reasonErasure
+	o.audience = s.Audience
+	o.ends = s.Op == avrocodec.OpRelease && (s.Reason == reasonErasure || s.Reason == reasonMerged)
 	return err
+}
+
+// name reads what a tombstone is of, from its header and its key.
+func (o *ours) name(headers []kafkaio.Header) bool {
+	for _, h := range headers {
+		if h.Key != headerTransitionID {
+			continue
+		}
+		id, err := avrocodec.ParseID(string(h.Value))
+		parts := strings.Split(o.key, "|")
+		if err != nil || len(parts) != 3 {
+			return false
+		}
+		o.id, o.audience = id, parts[1]
+		return true
+	}
+	return false
 }

@@ -5,18 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/sink/internal/feed"
 	"github.com/cohortflow/cohortflow/services/sink/internal/instruments"
+	"github.com/cohortflow/cohortflow/services/sink/internal/receipts"
 )
 
 // watermarkKey is the key of fence and heartbeat: compaction keeps the last one.
@@ -33,7 +36,7 @@ type tenure struct {
 
 	position int64               // next input offset
 	high     cohort.ID           // highest transition that stands in the output or was appended
-	partial  map[string]progress // what the audiences have of high, when the tail shows but a part of it; else nil
+	partial  map[string]progress // what the audiences have of high, until it was read again; else nil
 	complete cohort.ID           // highest transition that all its audiences have
 	marked   int64               // position in the last watermark
 	markedAt time.Time
@@ -126,7 +129,7 @@ func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.Ou
 		return out, nil
 	}
 	audiences := n.of(&t)
-	if op != cohort.OpEnter && op != cohort.OpExit || len(audiences) == 0 || t.ID.Less(n.high) {
+	if op != cohort.OpErased && (op != cohort.OpEnter && op != cohort.OpExit || len(audiences) == 0) || t.ID.Less(n.high) {
 		return out, nil
 	}
 	var have map[string]progress
@@ -137,39 +140,66 @@ func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.Ou
 		have = n.partial
 	}
 	n.high, n.complete, n.partial = t.ID, t.ID, nil
-	if t.Elapsed {
-		a.skipped = append(a.skipped, brief(&t))
+	switch {
+	case op == cohort.OpErased:
+		n.Metrics.Remark(ctx, instruments.Erased, 1)
+		a.skipped = append(a.skipped, skipped{brief(&t), receipts.MessageErased})
+		return out, nil
+	case t.Elapsed:
+		a.skipped = append(a.skipped, skipped{brief(&t), receipts.MessageElapsed})
+		return out, nil
+	case have != nil && !slices.ContainsFunc(audiences, func(a catalogue.Audience) bool { return have[a.Key] < whole }):
 		return out, nil
 	}
 	id := n.identify(&t)
 	n.Metrics.Remark(ctx, instruments.ContactRefused, id.refused)
-	if len(id.current) == 0 {
+	switch {
+	case ends(&t) && t.Reason == cohort.ReasonMerged:
+		n.Metrics.Remark(ctx, instruments.Moved, 1)
+	case releases(&t) && len(id.current) == 0 && len(id.previous) == 0:
+		// A RELEASE of nothing would say to readers that go by keys that the person has left.
+		a.skipped = append(a.skipped, skipped{brief(&t), receipts.MessageContacts})
+		return out, nil
+	case len(id.current) == 0:
 		n.Metrics.Remark(ctx, instruments.WithoutIdentifiers, 1)
+	}
+	if t.WarmingUntil > t.DecidedAt {
+		n.Metrics.Remark(ctx, instruments.Warming, 1)
 	}
 	headers, spans := n.trace(ctx, r, &t)
 	a.spans = append(a.spans, spans...)
-	transitionID := avrocodec.FormatID(t.ID)
 	before := len(out)
+	out = n.state(out, &t, audiences, have, &id, headers, now)
+	if len(out) > before {
+		a.transitions = append(a.transitions, brief(&t))
+	}
+	return out, nil
+}
+
+// state adds what the audiences do not have yet of a transition.
+func (n *tenure) state(out []kafkaio.OutRecord, t *cohort.Transition, audiences []catalogue.Audience, have map[string]progress, id *identity, headers []kafkaio.Header, now int64) []kafkaio.OutRecord {
+	transitionID := avrocodec.FormatID(t.ID)
 	for i := range audiences {
 		has := have[audiences[i].Key]
-		key := n.key(&audiences[i], &id)
+		key := n.key(&audiences[i], id)
 		if has < released {
-			s := n.Suppressor.record(&t, &audiences[i], &id, transitionID, now)
+			s := n.Suppressor.record(t, &audiences[i], id, transitionID, now)
 			out = append(out, kafkaio.OutRecord{
 				Partition: n.partition, Timestamp: now, Key: key,
 				Value: avrocodec.AppendSuppression(nil, n.SchemaID, &s), Headers: headers,
 			})
 		}
-		if has < whole && t.Reason == cohort.ReasonErased {
+		if has < whole && ends(t) {
 			// The release first, for readers that are behind; min.compaction.lag.ms of the
-			// topic keeps it for them.
-			out = append(out, kafkaio.OutRecord{Partition: n.partition, Timestamp: now, Key: key, Headers: headers})
+			// topic keeps it for them. Once that has passed the tombstone may be all that is
+			// left to tell the next tenure what was published, so it names its transition.
+			out = append(out, kafkaio.OutRecord{
+				Partition: n.partition, Timestamp: now, Key: key,
+				Headers: append(slices.Clip(headers), kafkaio.Header{Key: headerTransitionID, Value: []byte(transitionID)}),
+			})
 		}
 	}
-	if len(out) > before {
-		a.transitions = append(a.transitions, brief(&t))
-	}
-	return out, nil
+	return out
 }
 
 // brief is what receipts and metrics need of a transition; contacts are let go.

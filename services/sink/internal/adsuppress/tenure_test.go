@@ -31,6 +31,7 @@ type journal struct {
 	mu    sync.Mutex
 	full  bool
 	lines []string
+	texts []string // messages of the same
 	dead  []string
 }
 
@@ -40,6 +41,7 @@ func (j *journal) Receipt(_ int32, t *cohort.Transition, o receipts.Outcome, _ f
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, avrocodec.FormatID(t.ID)+" "+o.Outcome)
+	j.texts = append(j.texts, o.Message)
 }
 
 func (j *journal) DeadLetter(_ int32, _ []byte, id string, _ []byte, reason string, _ int, _ func(error)) {
@@ -60,6 +62,16 @@ var transitionsID = avrocodec.NewEmbedded().ID(schemas.TransitionsSubject)
 
 // told is the receipts so far.
 func (j *journal) told() []string { j.mu.Lock(); defer j.mu.Unlock(); return slices.Clone(j.lines) }
+
+// last is the message of the newest receipt.
+func (j *journal) last() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.texts) == 0 {
+		return ""
+	}
+	return j.texts[len(j.texts)-1]
+}
 
 func (j *journal) buried() []string { j.mu.Lock(); defer j.mu.Unlock(); return slices.Clone(j.dead) }
 
@@ -137,7 +149,7 @@ func (r *rig) change(person, cohortKey string, entered bool, edit ...func(*cohor
 	r.input.Append(0, person, avrocodec.AppendTransition(nil, transitionsID, &t))
 	id := avrocodec.FormatID(t.ID)
 	for _, a := range r.s.of(&t) {
-		if t.Elapsed {
+		if t.Elapsed || t.Op == cohort.OpErased || t.Op == cohort.OpExit && t.Reason == cohort.ReasonContactsChanged && len(t.Contacts) == 0 {
 			break
 		}
 		op := "RELEASE"
@@ -145,11 +157,26 @@ func (r *rig) change(person, cohortKey string, entered bool, edit ...func(*cohor
 			op = "SUPPRESS"
 		}
 		r.want = append(r.want, fmt.Sprintf("%s %s %s v%d", id, a.Key, op, t.Version))
-		if t.Reason == cohort.ReasonErased {
+		if !entered && (t.Reason == cohort.ReasonErased || t.Reason == cohort.ReasonMerged) {
 			r.want = append(r.want, "tombstone "+a.Key)
 		}
 	}
 	return id
+}
+
+// swapContacts appends the exit and the entry of a change of contacts; the exit gives up
+// the one that there was, or none.
+func (r *rig) swapContacts(person, cohortKey string, givesUp bool) {
+	r.change(person, cohortKey, false, func(t *cohort.Transition) {
+		t.Reason = cohort.ReasonContactsChanged
+		if !givesUp {
+			t.Contacts = nil
+		}
+	})
+	r.change(person, cohortKey, true, func(t *cohort.Transition) {
+		t.Reason = cohort.ReasonContactsChanged
+		t.Contacts = [][]byte{r.keys.Seal(seal.KindEmail, "new."+person+"@example.com")}
+	})
 }
 
 // wrote is what was ever written, watermarks left out.
@@ -401,10 +428,13 @@ func TestWork_WritesEveryRecordOnceInOrderUnderFaults(t *testing.T) {
 				person, key := people[out.draw(3)], cohorts[out.draw(3)]
 				in[person+key] = !in[person+key]
 				r.change(person, key, in[person+key], func(tr *cohort.Transition) {
-					if !in[person+key] && out.draw(8) == 0 {
-						tr.Reason = cohort.ReasonErased
+					if !in[person+key] && out.draw(4) == 0 {
+						tr.Reason = []string{cohort.ReasonErased, cohort.ReasonMerged}[out.draw(2)]
 					}
 				})
+				if in[person+key] && out.draw(8) == 0 {
+					r.swapContacts(person, key, out.draw(2) == 0)
+				}
 				switch out.draw(12) {
 				case 0:
 					r.input.Rebalance(0)

@@ -35,6 +35,9 @@ const (
 	WithoutIdentifiers = "without_identifiers" // a suppression that no platform can match
 	ReceiptLeftOut     = "receipt_left_out"    // the receipts topic could not keep up
 	Repeat             = "repeat"              // a transition that was done before
+	Warming            = "warming"             // an entry into a cohort that is not known in full yet
+	Moved              = "moved"               // an exit whose person lives on under another key
+	Erased             = "erased"              // the proof of an erasure
 )
 
 // New makes the instruments of a destination; to names the end of the pipeline in

@@ -81,8 +81,12 @@ func (j *Journal) DeadLetter(partition int32, key []byte, id string, value []byt
 }
 
 func opText(op cohort.Op) string {
-	if op == cohort.OpEnter {
+	switch op {
+	case cohort.OpEnter:
 		return "enter"
+	case cohort.OpErased:
+		return "erased"
+	default:
+		return "exit"
 	}
-	return "exit"
 }

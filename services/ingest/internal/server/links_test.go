@@ -1,0 +1,313 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/cohortflow/cohortflow/pkg/event"
+	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/normalise"
+)
+
+// told is a link record without what it has from its message.
+type told struct{ Name, Weaker, Into string }
+
+func toldOf(events []event.Event) (list []told) {
+	for _, e := range events {
+		list = append(list, told{e.Name, e.Person, e.Properties.Strings[event.PropertyInto]})
+	}
+	return list
+}
+
+func TestLinks_EveryWeakerKeyOfAMessageIsTold(t *testing.T) {
+	h := newHouse(t)
+	email := h.cfg.Keys.EmailKey("a@example.com")
+	other := h.cfg.Keys.EmailKey("b@example.com")
+	const stamp = `"timestamp":1791190800`
+	pipelines := func(path, body string) func(*house) reply {
+		return func(h *house) reply { return h.send(t, http.MethodPost, path, body, withKey) }
+	}
+	track := func(method, path, body string) func(*house) reply {
+		return func(h *house) reply { return h.send(t, method, path, body, withTrack) }
+	}
+	for name, c := range map[string]struct {
+		send func(*house) reply
+		want []told
+	}{
+		"pipelines identify": {
+			pipelines("/v1/identify", `{"userId":"u","anonymousId":"anon","traits":{"email":" A@Example.com ","phone":"+15550100"}}`),
+			[]told{{event.NameRelink, email, "u"}, {event.NameLink, "anon", "u"}},
+		},
+		"pipelines track, email from the context": {
+			pipelines("/v1/track", `{"event":"E","anonymousId":"anon","context":{"traits":{"email":"a@example.com"}}}`),
+			[]told{{event.NameLink, "anon", email}},
+		},
+		"pipelines, customer id alone":  {pipelines("/v1/track", `{"event":"E","userId":"u"}`), nil},
+		"pipelines, anonymous id alone": {pipelines("/v1/track", `{"event":"E","anonymousId":"anon"}`), nil},
+		"pipelines, both ids the same":  {pipelines("/v1/track", `{"event":"E","userId":"u","anonymousId":"u"}`), nil},
+		"pipelines, an email as customer id": {
+			pipelines("/v1/identify", `{"userId":"a@example.com","anonymousId":"anon","traits":{"email":"A@EXAMPLE.com"}}`),
+			[]told{{event.NameLink, "anon", email}},
+		},
+		"pipelines, an email as customer id and another one": {
+			pipelines("/v1/identify", `{"userId":"a@example.com","traits":{"email":"b@example.com"}}`),
+			[]told{{event.NameRelink, other, email}},
+		},
+		"destination": {
+			func(h *house) reply {
+				return h.send(t, http.MethodPost, "/v1/webhooks/pipelines", `[{"type":"track","event":"E","userId":"u","anonymousId":"anon"}]`, header("Authorization", token))
+			},
+			[]told{{event.NameLink, "anon", "u"}},
+		},
+		"reporting": {
+			func(h *house) reply {
+				return h.report(t, `{"event_id":"e","object_type":"email","metric":"opened",`+stamp+`,"data":{"identifiers":{"id":"u","email":"a@example.com","cio_id":"c0ffee"}}}`)
+			},
+			[]told{{event.NameRelink, email, "u"}, {event.NameLink, "cio_c0ffee", "u"}},
+		},
+		"reporting, guest": {
+			func(h *house) reply {
+				return h.report(t, `{"event_id":"e","object_type":"email","metric":"opened",`+stamp+`,"data":{"identifiers":{"email":"a@example.com","cio_id":"c0ffee"}}}`)
+			},
+			[]told{{event.NameLink, "cio_c0ffee", email}},
+		},
+		"track v1 identify": {
+			track(http.MethodPut, customerPath, `{"email":"a@example.com","anonymous_id":"anon","cio_id":"cio_c0ffee"}`),
+			[]told{{event.NameRelink, email, "u_1"}, {event.NameLink, "anon", "u_1"}, {event.NameLink, "cio_c0ffee", "u_1"}},
+		},
+		"track v1 identify by email": {
+			track(http.MethodPut, "/api/v1/customers/a%40example.com", `{"id":"u","anonymous_id":"anon"}`),
+			[]told{{event.NameRelink, email, "u"}, {event.NameLink, "anon", "u"}},
+		},
+		"track v1 event": {
+			track(http.MethodPost, customerPath+"/events", `{"name":"E","anonymous_id":"anon"}`),
+			[]told{{event.NameLink, "anon", "u_1"}},
+		},
+		"track v2": {
+			track(http.MethodPost, "/api/v2/entity", `{"type":"person","action":"identify","identifiers":{"id":"u","cio_id":"c0ffee"},"attributes":{"email":"a@example.com"}}`),
+			[]told{{event.NameRelink, email, "u"}, {event.NameLink, "cio_c0ffee", "u"}},
+		},
+		"track v2, a phone is no key": {
+			track(http.MethodPost, "/api/v2/entity", `{"type":"person","action":"event","name":"E","identifiers":{"id":"u","phone":"+15550100"}}`), nil,
+		},
+		"erasing binds nothing": {
+			track(http.MethodPost, "/api/v2/entity", `{"type":"person","action":"delete","identifiers":{"id":"u","email":"a@example.com"}}`), nil,
+		},
+		"unsuppressing neither": {
+			track(http.MethodPost, "/api/v2/entity", `{"type":"person","action":"unsuppress","identifiers":{"id":"u","email":"a@example.com"}}`), nil,
+		},
+		"merge": {
+			track(http.MethodPost, "/api/v1/merge_customers", `{"primary":{"id":"u","email":"a@example.com"},"secondary":{"id":"v","email":"b@example.com"}}`),
+			[]told{{event.NameRelink, email, "u"}, {event.NameRelink, other, "u"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			c.send(h).success(t)
+			if diff := cmp.Diff(c.want, toldOf(h.links(t))); diff != "" {
+				t.Errorf("links (-want +got):\n%s", diff)
+			}
+			if _, calls := h.events.taken(); calls != 1 {
+				t.Errorf("got %d produces, want one for events and links", calls)
+			}
+		})
+	}
+}
+
+// A link has the times and the identifiers of its message and none of its properties.
+func TestLinks_RecordSaysOfTheMessageWhoAndWhen(t *testing.T) {
+	h := newHouse(t)
+	h.send(t, http.MethodPost, "/v1/identify", `{"userId":"u","anonymousId":"anon","messageId":"m","timestamp":"2026-10-05T09:00:00Z","traits":{"email":"a@example.com","plan":"pro"}}`, withKey, header(replayHeader, "1")).success(t)
+	of := h.only(t)
+	for _, got := range h.links(t) {
+		want := of
+		want.Kind, want.Name, want.Person, want.ID = event.KindMerge, got.Name, got.Person, got.ID
+		want.Properties = event.Properties{Strings: map[string]string{event.PropertyInto: "u"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if !strings.HasPrefix(got.ID, "m/link-") {
+			t.Errorf("got id %q", got.ID)
+		}
+		if strings.Contains(got.Person, "@") {
+			t.Errorf("got key %q: nothing personal stands in a key", got.Person)
+		}
+	}
+	if l := h.links(t); len(l) != 2 || l[0].ID == l[1].ID {
+		t.Errorf("got %d links, want two of different ids", len(l))
+	}
+}
+
+func TestMerge_IsFiledUnderWhoVanishes(t *testing.T) {
+	h := newHouse(t)
+	for name, c := range map[string]struct {
+		path, body, vanishing, into string
+		change                      func(*http.Request)
+	}{
+		"track v1":         {"/api/v1/merge_customers", `{"primary":{"id":"u"},"secondary":{"cio_id":"c0ffee"}}`, "cio_c0ffee", "u", withTrack},
+		"track v2":         {"/api/v2/entity", `{"type":"person","action":"merge","primary":{"email":"a@example.com"},"secondary":{"id":"v"}}`, "v", h.cfg.Keys.EmailKey("a@example.com"), withTrack},
+		"alias":            {"/v1/alias", `{"userId":"u","previousId":"anon"}`, "anon", "u", withKey},
+		"alias, anonymous": {"/v1/alias", `{"userId":"u","previousId":"anon","anonymousId":"anon"}`, "anon", "u", withKey},
+		"alias of an email": {
+			"/v1/alias", `{"userId":"u","previousId":"a@example.com"}`, h.cfg.Keys.EmailKey("a@example.com"), "u", withKey,
+		},
+	} {
+		h := newHouse(t)
+		h.send(t, http.MethodPost, c.path, c.body, c.change).success(t)
+		if diff := cmp.Diff([]told{{event.NameMerge, c.vanishing, c.into}}, toldOf(h.all(t))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestMerge_OfOnePersonWithThemselvesIsKept(t *testing.T) {
+	for _, c := range []struct {
+		path, body, reason string
+		status             int
+		change             func(*http.Request)
+	}{
+		{"/api/v1/merge_customers", `{"primary":{"id":"u"},"secondary":{"id":"u"}}`, normalise.ReasonSamePerson, http.StatusBadRequest, withTrack},
+		{"/api/v1/merge_customers", `{"primary":{"id":"A@example.com"},"secondary":{"email":"a@example.com"}}`, normalise.ReasonSamePerson, http.StatusBadRequest, withTrack},
+		{"/v1/alias", `{"userId":"u","previousId":"u"}`, normalise.ReasonSamePerson, http.StatusOK, withKey},
+		{"/v1/alias", `{"anonymousId":"a","previousId":"u"}`, normalise.ReasonMissing, http.StatusOK, withKey},
+	} {
+		h := newHouse(t)
+		h.send(t, http.MethodPost, c.path, c.body, c.change).want(t, c.status)
+		h.onlyKept(t, c.reason)
+	}
+}
+
+const linking = `{"event":"E","userId":"u","anonymousId":"anon"}`
+
+func TestLinks_AreToldOnceAnHour(t *testing.T) {
+	h := newHouse(t)
+	for range 3 {
+		h.send(t, http.MethodPost, "/v1/track", linking, withKey).success(t)
+	}
+	h.send(t, http.MethodPost, "/v1/batch", `{"batch":[{"type":"track",`+linking[1:]+`,{"type":"track",`+linking[1:]+`]}`, withKey).success(t)
+	if n := len(h.links(t)); n != 1 {
+		t.Errorf("got %d records of one link, want one", n)
+	}
+	h.clock = h.clock.Add(time.Hour)
+	h.send(t, http.MethodPost, "/v1/track", linking, withKey).success(t)
+	if n := len(h.links(t)); n != 2 {
+		t.Errorf("an hour later: got %d, want another one", n)
+	}
+	// The same key of another workspace is another link.
+	h.send(t, http.MethodPost, "/v1/track", linking, func(r *http.Request) { r.SetBasicAuth("wk-other", "") }).success(t)
+	if n := len(h.links(t)); n != 3 {
+		t.Errorf("another workspace: got %d, want another one", n)
+	}
+}
+
+func TestLinks_WithoutMemoryAreToldEachTime(t *testing.T) {
+	h := newHouse(t)
+	h.linkCache = 0
+	h.reopen(h.cfg)
+	for range 3 {
+		h.send(t, http.MethodPost, "/v1/track", linking, withKey).success(t)
+	}
+	if n := len(h.links(t)); n != 3 {
+		t.Errorf("got %d, want 3", n)
+	}
+}
+
+// What was not acknowledged is not thought to be told.
+func TestLinks_AreToldAgainAfterAnError(t *testing.T) {
+	for _, err := range []error{kafkaio.ErrUnavailable, &kafkaio.PartialError{Failed: []int{1}, Total: 2, Err: kafkaio.ErrAmbiguous}} {
+		h := newHouse(t)
+		h.events.fail(err)
+		h.send(t, http.MethodPost, "/v1/track", linking, withKey).want(t, http.StatusServiceUnavailable)
+		h.events.fail(nil)
+		h.send(t, http.MethodPost, "/v1/track", linking, withKey).success(t)
+		if n := len(h.links(t)); n != 1 {
+			t.Errorf("%v: got %d links, want one", err, n)
+		}
+	}
+	// Nor is what was taken back because the request could not be read to its end.
+	h := newHouse(t)
+	h.send(t, http.MethodPost, "/v1/batch", `{"batch":[{"type":"track",`+linking[1:]+`,{]}`, withKey).success(t)
+	h.send(t, http.MethodPost, "/v1/track", linking, withKey).success(t)
+	if n := len(h.links(t)); n != 1 {
+		t.Errorf("got %d links, want one", n)
+	}
+}
+
+// An event that is too large for its links is taken without them or not at all.
+func TestLinks_GoWithTheirEventOrNotAtAll(t *testing.T) {
+	h := newHouse(t)
+	one := `{"type":"identify","userId":"u%d","anonymousId":"anon%d","messageId":"m%d","traits":{"email":"a%d@example.com","fill":"` + strings.Repeat("x", 100) + `"}}`
+	var calls []string
+	for i := range 150 {
+		calls = append(calls, fmt.Sprintf(one, i, i, i, i))
+	}
+	cfg := h.cfg
+	h.Open(intake.NewWriter(intake.Config{
+		Events: &h.events, Quarantine: &h.quarantine, EventsID: eventsID, QuarantineID: quarantineID, Partitions: partitions,
+		MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: 20 << 10, LinkCache: 16,
+		Tracer: cfg.TracerProvider.Tracer("test"), Meter: cfg.MeterProvider.Meter("test"),
+	}))
+	h.send(t, http.MethodPost, "/v1/batch", `{"batch":[`+strings.Join(calls, ",")+`]}`, withKey).success(t)
+	events, links, kept := len(h.log(t)), len(h.links(t)), len(h.kept(t))
+	if events == 0 || kept == 0 || events+kept != 150 || links != 2*events {
+		t.Errorf("got %d events, %d links, %d kept", events, links, kept)
+	}
+}
+
+// Whatever comes in whatever order, from whomever: each link is in the log within the
+// hour before each message that tells of it, also while writes fail.
+func TestLinks_ReachTheLogWithinTheHour(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		h := newHouse(t)
+		h.linkCache = rapid.SampledFrom([]int{0, 1, 3, 1 << 10}).Draw(r, "places")
+		h.reopen(h.cfg)
+		last := map[[2]string]int64{}
+		read := 0
+		for range rapid.IntRange(1, 40).Draw(r, "messages") {
+			h.clock = h.clock.Add(time.Duration(rapid.IntRange(0, 40).Draw(r, "minutes")) * time.Minute)
+			customer := rapid.SampledFrom([]string{"", "u", "v", "a@example.com"}).Draw(r, "customer")
+			anonymous := rapid.SampledFrom([]string{"", "x", "y", "u"}).Draw(r, "anonymous")
+			email := rapid.SampledFrom([]string{"", "a@example.com", "b@example.com", "B@example.com "}).Draw(r, "email")
+			ago := time.Duration(rapid.IntRange(0, 300).Draw(r, "ago")) * time.Minute
+			fails := rapid.IntRange(0, 5).Draw(r, "fails") == 0
+			if fails {
+				h.events.fail(kafkaio.ErrUnavailable)
+			}
+			body := fmt.Sprintf(`{"userId":%q,"anonymousId":%q,"timestamp":%q,"traits":{"email":%q}}`, customer, anonymous, h.clock.Add(-ago).Format(time.RFC3339), email)
+			got := h.send(t, http.MethodPost, "/v1/identify", body, withKey)
+			h.events.fail(nil)
+			all := h.all(t)
+			for _, e := range all[read:] {
+				if isLink(e) {
+					last[[2]string{e.Person, e.Properties.Strings[event.PropertyInto]}] = e.AcceptedAt
+					if strings.Contains(e.Person, "@") || e.Person == e.Properties.Strings[event.PropertyInto] {
+						r.Fatalf("got link %+v", e)
+					}
+				}
+			}
+			read = len(all)
+			if fails || got.status != http.StatusOK {
+				continue
+			}
+			ids := event.Identifiers{CustomerID: customer, Email: strings.TrimSpace(email), AnonymousID: anonymous}
+			into := normalise.PersonKey(h.cfg.Keys, ids)
+			weaker := []string{anonymous}
+			if email != "" {
+				weaker = append(weaker, h.cfg.Keys.EmailKey(email))
+			}
+			for _, w := range weaker {
+				at, ok := last[[2]string{w, into}]
+				if w != "" && w != into && (!ok || h.clock.UnixMilli()-at >= time.Hour.Milliseconds()) {
+					r.Fatalf("%s: the link of %s to %s is not in the log of the hour", body, w, into)
+				}
+			}
+		}
+	})
+}

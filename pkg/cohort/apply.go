@@ -11,12 +11,24 @@ import "math/bits"
 // it came about by the events' own clock.
 func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions) bool {
 	logTime = min(max(logTime, -maxTime), maxTime)
-	changed := p.addContacts(o.Contacts)
-	changed = g.retire(p, logTime, logTime, out) || changed
-	if o.Patterns == 0 && !o.Tells {
-		return changed
-	}
 	fact := Fact{At: min(max(o.At, -maxTime), logTime), ID: eventHash(o.ID), Offset: o.Offset}
+	if !p.takes(fact.At) {
+		return false
+	}
+	from, reachable := len(out.List), p.Contacts
+	changed, released := p.learn(o, fact)
+	changed = g.observe(p, o, fact, logTime, out) || changed
+	if len(released) > 0 || len(p.Contacts) != len(reachable) {
+		g.announce(p, from, released, o, logTime, out)
+	}
+	return changed
+}
+
+// observe takes the facts in that the event brings and decides what they change.
+func (g *Program) observe(p *Person, o *Observation, fact Fact, logTime int64, out *Decisions) bool {
+	if o.Patterns == 0 && !o.Tells {
+		return false
+	}
 	var due [cohortWords]uint64
 	moved := false
 	for set := uint64(o.Patterns); set != 0; set &= set - 1 {
@@ -30,16 +42,27 @@ func (g *Program) Apply(p *Person, o *Observation, logTime int64, out *Decisions
 		moved = g.tell(p, fact, o, &due) || moved
 	}
 	if !moved {
-		return changed
+		return false
 	}
+	late := fact.At < p.judged && o.AcceptedAt-o.At > lateness
 	p.judged, p.nextKnown = max(p.judged, logTime), false
+	from := len(out.List)
 	for word, set := range due[:g.words] {
 		for ; set != 0; set &= set - 1 {
 			g.settle(p, g.order[word*64+bits.TrailingZeros64(set)], fact.At, logTime, o, out)
 		}
 	}
+	for i := from; late && i < len(out.List); i++ {
+		if d := &out.List[i]; d.Reason == ReasonEvent {
+			d.Reason = ReasonLateEvent
+		}
+	}
 	return true
 }
+
+// lateness is how long after it happened an event may be accepted without being told
+// of as a correction, in ms: shops and Customer.io take seconds.
+const lateness = 60_000
 
 // count takes the fact into a pattern and marks the cohorts that it concerns, by their
 // place in the order of deciding.
@@ -88,7 +111,6 @@ func (g *Program) tell(p *Person, f Fact, o *Observation, due *[cohortWords]uint
 
 // settle decides one cohort after a fact of instant `at` has come.
 func (g *Program) settle(p *Person, index int, at, logTime int64, o *Observation, out *Decisions) {
-	c := &g.cohorts[index]
 	was := p.standing(index)
 	s, t := was, at
 	if s.in {
@@ -96,30 +118,7 @@ func (g *Program) settle(p *Person, index int, at, logTime int64, o *Observation
 			s.leaving = Never // looked at anew
 		}
 	}
-	// Walk from there to log time, through every instant at which something can
-	// change, as if the event had come in time.
-	reason := ReasonEvent
-	var effective int64
-	var effectiveReason string
-	for {
-		n, next := g.move(p, index, s, t)
-		if n.in != s.in {
-			effective, effectiveReason = t, reason
-		}
-		s = n
-		if t >= logTime {
-			break
-		}
-		byFact := p.nextFact(c, t)
-		if next = min(next, byFact); next > logTime {
-			break
-		}
-		reason = ReasonWindowEnded
-		if next == byFact {
-			reason = ReasonEvent
-		}
-		t = next
-	}
+	s, effective, effectiveReason := g.walk(p, index, s, t, logTime, nil)
 	if s.in == was.in {
 		if was.in {
 			p.stays[p.stayOf(index)].leaving = s.leaving
@@ -133,6 +132,57 @@ func (g *Program) settle(p *Person, index int, at, logTime int64, o *Observation
 	d.SourceID, d.SourceAt, d.AcceptedAt = o.ID, at, o.AcceptedAt
 }
 
+// walk goes from t to log time, through every instant at which something can change,
+// as if all that is known had come in time; s is how the person stood before. It
+// answers how they stand then, and when and why that came about last. At the instants
+// given somebody entered when it was decided: where the facts that are still kept
+// cannot tell, that holds.
+func (g *Program) walk(p *Person, index int, s standing, t, logTime int64, decided []int64) (_ standing, effective int64, reason string) {
+	c := &g.cohorts[index]
+	cause := ReasonEvent
+	effective, reason = logTime, ReasonEvent
+	for {
+		n, next := g.move(p, index, s, t)
+		for _, at := range decided {
+			if at == t && !n.in {
+				if v, _ := c.outside.at(p, t); v == unknown && !c.outranked(p, t) {
+					n = standing{in: true, entered: t, leaving: Never}
+					_, next = c.inside.at(p, t)
+				}
+			}
+			if at > t {
+				next = min(next, at)
+			}
+		}
+		if n.in != s.in {
+			effective, reason = t, cause
+		}
+		s = n
+		if t >= logTime {
+			break
+		}
+		byFact := p.nextFact(c, t)
+		if next = min(next, byFact); next > logTime {
+			break
+		}
+		cause = ReasonWindowEnded
+		if next == byFact {
+			cause = ReasonEvent
+		}
+		t = next
+	}
+	return s, effective, reason
+}
+
+// outranked says whether a stronger cohort of a group holds the person at t.
+func (c *cohort) outranked(p *Person, t int64) bool {
+	if c.outranks == nil {
+		return false
+	}
+	v, _ := c.outranks.at(p, t)
+	return v == yes
+}
+
 // Fire judges the deadlines of exactly the instant at, which lies before log time,
 // cohort by cohort in the order of deciding. If nothing is due it decides nothing. It
 // answers whether the person's state changed.
@@ -140,7 +190,7 @@ func (g *Program) Fire(p *Person, at, logTime int64, out *Decisions) bool {
 	if at < p.judged || p.judged == unjudged {
 		return false
 	}
-	changed := g.retire(p, at, logTime, out) || p.judged != at
+	changed := p.judged != at
 	p.judged, p.nextKnown = at, false
 	for _, i := range g.order {
 		was := p.standing(i)
@@ -169,10 +219,8 @@ func (g *Program) turn(p *Person, index int, s standing, effective, logTime int6
 	c := &g.cohorts[index]
 	p.Version++
 	behind, reason := c.decides(!s.in), ""
-	if !s.in && c.outranks != nil {
-		if v, _ := c.outranks.at(p, effective); v == yes {
-			behind, reason = c.outranks, ReasonOutranked
-		}
+	if !s.in && c.outranked(p, effective) {
+		behind, reason = c.outranks, ReasonOutranked
 	}
 	out.List = append(out.List, Transition{
 		Op:          OpExit,
@@ -196,6 +244,7 @@ func (g *Program) turn(p *Person, index int, s standing, effective, logTime int6
 	d.Op = OpEnter
 	s.entered = effective
 	d.ValidUntil = validUntil(g.leavesAt(p, index, s, max(effective, p.latestFact(c))))
+	d.WarmingUntil = c.warms(logTime)
 	return d
 }
 
@@ -210,11 +259,6 @@ func (g *Program) NextDeadline(p *Person) int64 {
 		return p.next
 	}
 	next, s := Never, 0
-	for _, r := range p.retired {
-		if _, ok := g.leaves(r); ok {
-			next = p.judged // at once
-		}
-	}
 	for i := range g.cohorts {
 		is := outside()
 		if s < len(p.stays) && p.stays[s].cohort == i {
@@ -227,7 +271,8 @@ func (g *Program) NextDeadline(p *Person) int64 {
 	return next
 }
 
-// Profile lists the current stays in catalogue order.
+// Profile lists the current stays in catalogue order, and behind them those in former
+// cohorts that have not been ended yet.
 func (g *Program) Profile(p *Person) []Membership {
 	return g.AppendProfile(nil, p)
 }
@@ -240,6 +285,11 @@ func (g *Program) AppendProfile(dst []Membership, p *Person) []Membership {
 			EnteredAt:  s.entered,
 			ValidUntil: validUntil(g.leavesAt(p, s.cohort, standing{in: true, entered: s.entered, leaving: s.leaving}, p.judged)),
 		})
+	}
+	for _, s := range p.retired {
+		if key, ok := g.leaves(s); ok {
+			dst = append(dst, Membership{Cohort: key, EnteredAt: s.entered})
+		}
 	}
 	return dst
 }

@@ -18,6 +18,7 @@ const (
 	hasAttributes = 0x10
 	hasLeaving    = 0x20
 	hasContacts   = 0x40
+	hasIdentity   = 0x80
 )
 
 // ErrState says that the bytes of a person are damaged or of a newer release.
@@ -31,6 +32,7 @@ var ErrState = errors.New("state of a person is damaged or was written by a newe
 //	attributes | each: id (2 bytes) | time before judged | hash (3 bytes) | offset | kind | text: length and bytes, number: 8 bytes
 //	leaving    | each: place among the stays | since, distance from judged
 //	contacts   | each: length | bytes
+//	identity   | see codec_identity.go
 //
 // Ids instead of positions make a state readable under another catalogue.
 
@@ -54,7 +56,7 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 	default:
 		dst = binary.AppendUvarint(dst, zigzag(p.Armed-base)+2)
 	}
-	kinds := 0
+	kinds := len(p.unasked.facts)
 	for i := range p.facts {
 		if len(p.facts[i]) > 0 {
 			kinds++
@@ -62,12 +64,11 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 	}
 	dst = binary.AppendUvarint(dst, uint64(kinds))
 	offset := int64(0)
-	for i, facts := range p.facts {
+	list := func(id uint16, summed bool, facts []Fact) {
 		if len(facts) == 0 {
-			continue
+			return
 		}
-		dst = binary.LittleEndian.AppendUint16(dst, g.patterns[i].id)
-		summed := g.patterns[i].property != ""
+		dst = binary.LittleEndian.AppendUint16(dst, id)
 		count := uint64(len(facts)) << 1
 		if summed {
 			count |= 1
@@ -83,6 +84,12 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 			}
 			at, offset = f.At, f.Offset
 		}
+	}
+	for i, facts := range p.facts {
+		list(g.patterns[i].id, g.patterns[i].property != "", facts)
+	}
+	for i := range p.unasked.facts {
+		list(p.unasked.facts[i].id, p.unasked.facts[i].summed, p.unasked.facts[i].facts)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(p.stays)+len(p.retired)))
 	at := base
@@ -110,6 +117,9 @@ func (g *Program) Append(dst []byte, p *Person) []byte {
 			dst = append(dst, c...)
 		}
 	}
+	if dst[head]&hasIdentity != 0 {
+		dst = p.appendIdentity(dst, base)
+	}
 	return dst
 }
 
@@ -119,11 +129,12 @@ func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 // Decode reads a person's state into p, whose memory it uses again; blob is copied
 // from. No bytes at all are somebody new. The state may be of another catalogue:
-// facts that this one does not ask about are dropped, stays in cohorts that it does not have are kept
-// as retired. After an error p must not be used.
+// what this one does not ask about, and stays in cohorts that it does not have, are kept aside
+// until Review. After an error p must not be used.
 func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	p.Key, p.Version, p.Armed, p.Contacts, p.judged, p.nextKnown = key, 0, 0, nil, unjudged, false
 	p.stays, p.retired = p.stays[:0], p.retired[:0]
+	p.account, p.into, p.intoAt, p.aliases, p.erasedAt, p.blocked = [accounts]account{}, "", 0, nil, unjudged, false
 	if cap(p.facts) < len(g.patterns) {
 		p.facts = append(p.facts[:cap(p.facts)], make([][]Fact, len(g.patterns)-cap(p.facts))...)
 	}
@@ -131,6 +142,7 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	for i := range p.facts {
 		p.facts[i] = p.facts[i][:0]
 	}
+	p.unasked = unasked{}
 	p.attributes = sized(p.attributes, len(g.attributes))
 	p.traits = sized(p.traits, g.traits)
 	if len(blob) == 0 {
@@ -139,7 +151,7 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	format, parts := blob[0]&formatMask, blob[0]&^formatMask
 	if format == firstFormat && parts == 0 {
 		parts = hasContacts
-	} else if format != stateFormat || parts&^(hasAttributes|hasLeaving|hasContacts) != 0 {
+	} else if format != stateFormat || parts&^(hasAttributes|hasLeaving|hasContacts|hasIdentity) != 0 {
 		return fmt.Errorf("%w: format %d, this release reads up to %d", ErrState, blob[0], stateFormat)
 	}
 	r := reader{rest: blob[1:]}
@@ -168,6 +180,9 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	if parts&hasContacts != 0 {
 		p.decodeContacts(&r)
 	}
+	if parts&hasIdentity != 0 {
+		p.decodeIdentity(&r, base)
+	}
 	if p.Version < 0 || p.judged == unjudged && len(p.stays)+len(p.retired) > 0 {
 		r.bad = true
 	}
@@ -181,12 +196,7 @@ func (g *Program) decodeFacts(r *reader, p *Person, base int64, format byte) {
 	offset := int64(0)
 	for n := r.count(8); n > 0 && !r.bad; n-- {
 		id := r.uint16()
-		into, keep := -1, 0
-		for i := range g.patterns {
-			if g.patterns[i].id == id {
-				into, keep = i, g.patterns[i].keep
-			}
-		}
+		into := slices.IndexFunc(g.patterns, func(p pattern) bool { return p.id == id })
 		if into >= 0 && len(p.facts[into]) > 0 || p.judged == unjudged {
 			r.bad = true
 			return
@@ -196,6 +206,12 @@ func (g *Program) decodeFacts(r *reader, p *Person, base int64, format byte) {
 		count, summed := r.uvarint(), false
 		if format > firstFormat {
 			count, summed = count>>1, count&1 == 1
+		}
+		if into < 0 {
+			for i := range p.unasked.facts {
+				r.bad = r.bad || p.unasked.facts[i].id == id
+			}
+			p.unasked.facts = append(p.unasked.facts, unaskedFacts{id: id, summed: summed})
 		}
 		if count == 0 || count > uint64(len(r.rest)/5) || into >= 0 && summed != (g.patterns[into].property != "") {
 			r.bad = true
@@ -212,12 +228,12 @@ func (g *Program) decodeFacts(r *reader, p *Person, base int64, format byte) {
 				return
 			}
 			last, first = f, false
-			if into >= 0 && len(p.facts[into]) < keep {
+			if into >= 0 {
 				p.facts[into] = append(p.facts[into], f)
+			} else {
+				u := &p.unasked.facts[len(p.unasked.facts)-1]
+				u.facts = append(u.facts, f)
 			}
-		}
-		if into >= 0 && summed {
-			p.facts[into] = enough(p.facts[into], g.patterns[into].most)
 		}
 	}
 }

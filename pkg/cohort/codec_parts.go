@@ -15,6 +15,9 @@ func (p *Person) parts() (parts byte) {
 			break
 		}
 	}
+	if len(p.unasked.attributes) > 0 {
+		parts |= hasAttributes
+	}
 	for i := range p.stays {
 		if p.stays[i].leaving != Never {
 			parts |= hasLeaving
@@ -23,6 +26,9 @@ func (p *Person) parts() (parts byte) {
 	}
 	if len(p.Contacts) > 0 {
 		parts |= hasContacts
+	}
+	if p.identity() != 0 {
+		parts |= hasIdentity
 	}
 	return parts
 }
@@ -38,19 +44,15 @@ func sized[T any](list []T, n int) []T {
 }
 
 func (g *Program) appendAttributes(dst []byte, p *Person, base int64) []byte {
-	count := uint64(0)
+	count := uint64(len(p.unasked.attributes))
 	for i := range p.attributes {
 		if p.attributes[i].told {
 			count++
 		}
 	}
 	dst = binary.AppendUvarint(dst, count)
-	for i := range p.attributes {
-		a := &p.attributes[i]
-		if !a.told {
-			continue
-		}
-		dst = binary.LittleEndian.AppendUint16(dst, g.attributes[i].id)
+	one := func(id uint16, a *attribute) {
+		dst = binary.LittleEndian.AppendUint16(dst, id)
 		dst = binary.AppendUvarint(dst, uint64(base-a.at))
 		dst = append(dst, byte(a.id), byte(a.id>>8), byte(a.id>>16))
 		dst = binary.AppendVarint(dst, a.offset)
@@ -63,6 +65,14 @@ func (g *Program) appendAttributes(dst []byte, p *Person, base int64) []byte {
 			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(a.value.Number))
 		case ValueNone, ValueTrue, ValueFalse:
 		}
+	}
+	for i := range p.attributes {
+		if p.attributes[i].told {
+			one(g.attributes[i].id, &p.attributes[i])
+		}
+	}
+	for i := range p.unasked.attributes {
+		one(p.unasked.attributes[i].id, &p.unasked.attributes[i].attribute)
 	}
 	return dst
 }
@@ -92,10 +102,10 @@ func (g *Program) decodeAttributes(r *reader, p *Person, base int64) {
 			r.bad = true
 		}
 		seen = append(seen, id)
-		for i := range g.attributes {
-			if g.attributes[i].id == id && !r.bad {
-				p.attributes[i] = a
-			}
+		if i := slices.IndexFunc(g.attributes, func(d attributeDef) bool { return d.id == id }); i >= 0 {
+			p.attributes[i] = a
+		} else {
+			p.unasked.attributes = append(p.unasked.attributes, unaskedAttribute{id, a})
 		}
 	}
 }

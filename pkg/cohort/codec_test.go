@@ -104,16 +104,18 @@ func TestDecode_UnderAnotherCatalogue(t *testing.T) {
 	}
 }
 
-// A catalogue that asks for fewer events keeps the newest of them.
+// A catalogue that asks for fewer events keeps the newest of them, once people are looked at anew.
 func TestDecode_KeepsNoMoreThanAsked(t *testing.T) {
 	old := compile(t, standard())
 	s := standard()
 	s.Cohorts[4] = when("high_intent_24h", has("view", 2, day))
 	p := somebody(t, old)
 	var got Person
-	if err := compile(t, s).Decode("p", old.Append(nil, p), &got); err != nil {
+	g := compile(t, s)
+	if err := g.Decode("p", old.Append(nil, p), &got); err != nil {
 		t.Fatal(err)
 	}
+	g.Review(&got, got.judged+1, new(Decisions))
 	if want := p.facts[2][:2]; len(p.facts[2]) != 3 || !slices.Equal(got.facts[2], want) {
 		t.Errorf("got %v, want %v", got.facts[2], want)
 	}
@@ -168,7 +170,7 @@ func TestDecode_EveryFormat(t *testing.T) {
 	}
 }
 
-// A stay in a cohort that is no more ends at the next decision, with its name, once.
+// A stay in a cohort that is no more ends when its person is looked at anew, with its name, once.
 func TestWithFormer_EndsRetiredStays(t *testing.T) {
 	old := compile(t, standard())
 	p := somebody(t, old)
@@ -187,17 +189,16 @@ func TestWithFormer_EndsRetiredStays(t *testing.T) {
 	if err := g.Decode("p", old.Append(nil, p), &got); err != nil {
 		t.Fatal(err)
 	}
-	due := g.NextDeadline(&got)
 	var out Decisions
-	g.Fire(&got, due, due+1, &out)
+	g.Review(&got, got.judged+1, &out)
 	for i, d := range out.List[:3] {
 		if d.Op != OpExit || d.Reason != ReasonDefinitionChanged || !slices.Contains(former, d.Cohort) || d.Version != p.Version+int64(i)+1 {
 			t.Errorf("got %+v", d)
 		}
 	}
 	out.Reset()
-	if next := g.NextDeadline(&got); got.Retired() != 0 || next <= due {
-		t.Errorf("%d retired stays are left, the next deadline is %d after %d", got.Retired(), next, due)
+	if g.Review(&got, got.judged+1, &out) || got.Retired() != 0 || len(out.List) > 0 {
+		t.Errorf("%d retired stays are left, %v was told again", got.Retired(), out.List)
 	}
 }
 

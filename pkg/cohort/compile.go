@@ -22,6 +22,11 @@ func Compile(s Spec) (*Program, error) {
 		return nil, &c.faults
 	}
 	g := &c.program
+	signs := signatures(s)
+	for i := range g.cohorts {
+		k := &g.cohorts[i]
+		k.sign, k.asked = signs[k.key], g.reaches(g.reaches(nil, k.outside), k.inside)
+	}
 	g.words = (len(g.cohorts) + 63) / 64
 	g.revision = fingerprint(s, g.patterns)
 	g.names = make(map[string][]matcher)

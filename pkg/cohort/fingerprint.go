@@ -46,41 +46,11 @@ func fingerprint(s Spec, used []pattern) string {
 	c.texts(keys)
 	for _, key := range keys {
 		i := slices.IndexFunc(s.Events, func(p Pattern) bool { return p.Key == key })
-		p := s.Events[i]
-		c.sortedTexts(p.Names)
-		kinds := defaultKinds
-		if len(p.Kinds) > 0 {
-			kinds = 0
-		}
-		for _, k := range p.Kinds {
-			kinds |= 1 << k
-		}
-		c.number(int64(kinds))
-		c.text(p.Source)
-		c.where(p.Where)
+		c.pattern(s.Events[i])
 	}
 	c.number(int64(len(s.Cohorts)))
 	for _, d := range s.Cohorts {
-		c.text(d.Key)
-		for _, n := range []*Condition{d.When, d.Enter, d.Stay} {
-			if n == nil {
-				c.text("")
-				continue
-			}
-			c.condition(n)
-		}
-		if d.Dwell > 0 {
-			c.text("dwell")
-			c.number(d.Dwell)
-		}
-		if d.LookBack > 0 {
-			c.text("look_back")
-			c.number(d.LookBack)
-		}
-		if d.IgnoreReplay {
-			c.text("replay")
-			c.text("ignore")
-		}
+		c.definition(&d)
 	}
 	for _, group := range s.Groups {
 		c.text("group")
@@ -88,6 +58,43 @@ func fingerprint(s Spec, used []pattern) string {
 	}
 	sum := strconv.FormatUint(xxhash.Sum64(c), 16)
 	return "0000000000000000"[len(sum):] + sum
+}
+
+func (c *canon) pattern(p Pattern) {
+	c.sortedTexts(p.Names)
+	kinds := defaultKinds
+	if len(p.Kinds) > 0 {
+		kinds = 0
+	}
+	for _, k := range p.Kinds {
+		kinds |= 1 << k
+	}
+	c.number(int64(kinds))
+	c.text(p.Source)
+	c.where(p.Where)
+}
+
+func (c *canon) definition(d *Definition) {
+	c.text(d.Key)
+	for _, n := range []*Condition{d.When, d.Enter, d.Stay} {
+		if n == nil {
+			c.text("")
+			continue
+		}
+		c.condition(n)
+	}
+	if d.Dwell > 0 {
+		c.text("dwell")
+		c.number(d.Dwell)
+	}
+	if d.LookBack > 0 {
+		c.text("look_back")
+		c.number(d.LookBack)
+	}
+	if d.IgnoreReplay {
+		c.text("replay")
+		c.text("ignore")
+	}
 }
 
 // where writes nothing where there is nothing, so that what stood before there were

@@ -65,7 +65,7 @@ func TestApply_GuardrailsHoldForTheOwnEventsOfACohort(t *testing.T) {
 	lines(t, f.all,
 		`enter viewing @0 event by "v" 0`,
 		`enter buyer @10 event by "o" 1`,
-		`enter pro_buyer @20 event by "e`+id(pro)[1:]+`" 1 2`,
+		`enter pro_buyer @20 late_event by "e`+id(pro)[1:]+`" 1 2`,
 		`exit viewing @1440 window_ended by "" 0`,
 		`exit buyer @1450 window_ended by "" 1`,
 		`exit pro_buyer @1450 window_ended by "" 1`)

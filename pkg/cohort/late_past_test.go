@@ -24,7 +24,7 @@ func TestApply_LateEventDoesNotTakeAnAttributeForThePast(t *testing.T) {
 	}}))))
 	f.occur("p", occurrence{at: 100 * minute, id: pro}, 100*minute)
 	f.occur("p", occurrence{role: "view", at: 50 * minute, id: "v"}, 105*minute)
-	lines(t, f.all, `enter pro_viewer @100 event by "v" 1 0`)
+	lines(t, f.all, `enter pro_viewer @100 late_event by "v" 1 0`)
 }
 
 // Nor does it begin the end of a stay: whoever is no longer pro may have been then, so the pause
@@ -57,7 +57,7 @@ func TestApply_LateEventDoesNotTakeAMembershipForThePast(t *testing.T) {
 	f.event("p", "order", "o", 90*minute, 105*minute)
 	lines(t, f.all,
 		`enter lingering @100 event by "v" 0`,
-		`enter bought_then @100 event by "o" 1 0`)
+		`enter bought_then @100 late_event by "o" 1 0`)
 }
 
 // From the beginning of the stay in the other cohort on it is known, up to now.

@@ -15,10 +15,7 @@ type step struct {
 
 func told(all []Transition) (lines []string) {
 	for _, d := range all {
-		op := "exit"
-		if d.Op == OpEnter {
-			op = "enter"
-		}
+		op := map[Op]string{OpEnter: "enter", OpExit: "exit", OpErased: "erased"}[d.Op]
 		line := fmt.Sprintf("%s %s @%d %s by %q", op, d.Cohort, d.EffectiveAt/minute, d.Reason, d.SourceID)
 		for _, e := range d.Evidence {
 			line += fmt.Sprintf(" %d", e.Offset)
@@ -89,8 +86,8 @@ func TestApply_Lateness(t *testing.T) {
 			steps: []step{{"cart", "c", 100, 100}, {"order", "o", 110, 155}},
 			want: []string{
 				`enter cart_abandoner_2h @130 window_ended by "" 0`,
-				`exit cart_abandoner_2h @130 event by "o" 1`,
-				`enter recent_purchaser_7d @110 event by "o" 1`,
+				`exit cart_abandoner_2h @130 late_event by "o" 1`,
+				`enter recent_purchaser_7d @110 late_event by "o" 1`,
 			},
 		},
 		{
@@ -100,7 +97,7 @@ func TestApply_Lateness(t *testing.T) {
 			},
 			want: []string{
 				`enter cart_abandoner_2h @130 window_ended by "" 0`,
-				`enter recent_purchaser_7d @90 event by "o" 2`,
+				`enter recent_purchaser_7d @90 late_event by "o" 2`,
 			},
 		},
 		{
@@ -108,7 +105,7 @@ func TestApply_Lateness(t *testing.T) {
 			steps: []step{
 				{"view", "a", 10, 10}, {"view", "b", 20, 20}, {"view", "c", 15, 21},
 			},
-			want: []string{`enter high_intent_24h @20 event by "c" 0 2 1`},
+			want: []string{`enter high_intent_24h @20 late_event by "c" 0 2 1`},
 		},
 		{
 			name: "a redelivery, and an event older than what is kept, decide nothing",

@@ -26,6 +26,14 @@ type Person struct {
 	traits     []uint8     // values of the predicates on attributes, traitUnset where not known
 	stays      []stay      // by cohort
 	retired    []retired   // of cohorts that the catalogue no longer has
+	unasked    unasked     // what the catalogue no longer asks about
+
+	account  [accounts]account // what the person's own account states; each is one of Contacts
+	into     string            // person key that they have become; empty = they are themselves
+	intoAt   int64             // event time of the record that said so
+	aliases  []string          // person keys that have become them, oldest first
+	erasedAt int64             // what happened up to this instant is not taken in; unjudged = all is
+	blocked  bool              // nothing is taken in
 
 	next      int64 // result of NextDeadline, until something is decided or a fact moves
 	nextKnown bool
@@ -43,6 +51,26 @@ type retired struct {
 	entered int64
 }
 
+// unasked is what is kept of a person that the catalogue in force does not ask about.
+// It stays until they are looked at anew: when somebody is read and written must not matter.
+type unasked struct {
+	facts      []unaskedFacts
+	attributes []unaskedAttribute
+}
+
+type unaskedFacts struct {
+	id     uint16
+	summed bool
+	facts  []Fact
+}
+
+type unaskedAttribute struct {
+	id uint16
+	attribute
+}
+
+func (u *unasked) any() bool { return len(u.facts)+len(u.attributes) > 0 }
+
 // Observation is one event of a person, as far as the core needs it.
 type Observation struct {
 	Patterns   Patterns // from Program.Match; may be empty, where only contacts are told
@@ -51,6 +79,7 @@ type Observation struct {
 	ID         string   // event id
 	AcceptedAt int64
 	Contacts   [][]byte          // sealed contacts that the event tells, deterministic
+	Account    [accounts][]byte  // those of them that are the email and the phone of the person's own account; nil = not told
 	Properties *event.Properties // for sums and attributes; may be nil
 	Tells      bool              // Properties are attributes of the person
 }
@@ -115,39 +144,4 @@ func (p *Person) latestFact(c *cohort) int64 {
 		}
 	}
 	return latest
-}
-
-// addContacts takes in what is new. When there are too many, the oldest that this
-// event does not tell goes first.
-func (p *Person) addContacts(told [][]byte) bool {
-	if len(told) > MaxContacts {
-		told = told[len(told)-MaxContacts:]
-	}
-	changed := false
-	for _, c := range told {
-		if len(c) == 0 || contains(p.Contacts, c) {
-			continue
-		}
-		list := make([][]byte, 0, len(p.Contacts)+1)
-		drop := len(p.Contacts) >= MaxContacts
-		for _, old := range p.Contacts {
-			if drop && !contains(told, old) {
-				drop = false
-				continue
-			}
-			list = append(list, old)
-		}
-		p.Contacts = append(list, append([]byte(nil), c...))
-		changed = true
-	}
-	return changed
-}
-
-func contains(list [][]byte, b []byte) bool {
-	for _, x := range list {
-		if string(x) == string(b) {
-			return true
-		}
-	}
-	return false
 }

@@ -19,7 +19,8 @@ type Program struct {
 	order       []int    // in which cohorts are decided: after those that they ask about
 	attributes  []attributeDef
 	attributeOf map[string]int
-	traits      int // predicates on attributes
+	traits      int    // predicates on attributes
+	review      []bool // cohorts that Review looks at; nil = none
 }
 
 // attributeDef is one attribute that predicates read.
@@ -39,6 +40,10 @@ type cohort struct {
 	path       bool  // membership depends on how it came about, not on the facts alone
 	patterns   []int // that its conditions ask about, those of cohorts that it asks about too
 	attributes []int // likewise
+
+	sign    uint64  // of all that decides about it
+	asked   []reach // how far back it looks for what
+	warming int64   // instant until which it is not known in full; 0 = it is
 }
 
 func (c *cohort) decides(in bool) condition {

@@ -3,8 +3,7 @@ package cohort
 import "slices"
 
 // WithFormer gives the program together with the keys of cohorts that earlier
-// catalogues had: whoever is still in one of them leaves it the next time that anything
-// is decided about them.
+// catalogues had: whoever is still in one of them leaves it when they are looked at anew, see Review.
 func (g *Program) WithFormer(keys []string) *Program {
 	with := *g
 	with.former = nil
@@ -54,7 +53,7 @@ func (g *Program) leaves(s retired) (string, bool) {
 }
 
 // retire ends the stays in former cohorts.
-func (g *Program) retire(p *Person, at, logTime int64, out *Decisions) bool {
+func (g *Program) retire(p *Person, logTime int64, out *Decisions) bool {
 	if len(p.retired) == 0 || len(g.former) == 0 {
 		return false
 	}
@@ -68,7 +67,7 @@ func (g *Program) retire(p *Person, at, logTime int64, out *Decisions) bool {
 		p.Version++
 		out.List = append(out.List, Transition{
 			Op: OpExit, Person: p.Key, Cohort: key, Catalogue: g.revision,
-			EffectiveAt: at, DecidedAt: logTime, AcceptedAt: logTime,
+			EffectiveAt: logTime, DecidedAt: logTime, AcceptedAt: logTime,
 			Reason: ReasonDefinitionChanged, Version: p.Version, Contacts: p.Contacts,
 		})
 	}

@@ -6,7 +6,7 @@ package event
 // Kind says what an event is. The text form is what stands in the topic.
 type Kind uint8
 
-// Kinds. Tick and Catalog are written by the owner of a partition, the rest by ingest.
+// Kinds. Tick, Catalog and Sweep are written by the owner of a partition, the rest by ingest.
 const (
 	KindUnknown Kind = iota
 	KindTrack
@@ -23,11 +23,12 @@ const (
 	KindRelation // relationships and objects
 	KindTick     // log time moves, nothing else happens
 	KindCatalog  // the catalogue in force from here on
+	KindSweep    // a slice of people is looked at anew, after the catalogue has changed
 )
 
 var kindNames = [...]string{
 	"unknown", "track", "identify", "page", "screen", "group", "engagement",
-	"subscription", "device", "merge", "erase", "unerase", "relation", "tick", "catalog",
+	"subscription", "device", "merge", "erase", "unerase", "relation", "tick", "catalog", "sweep",
 }
 
 // String returns the text that stands in the topic.

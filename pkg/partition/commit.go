@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -14,11 +15,12 @@ const retryEvery = 100 // ms before an effect that surely had no effect is asked
 // repeated, decides the same, and finds it published.
 type freeze struct {
 	needs  [outputs]int64 // publish numbers that must be acknowledged first
+	sent   int64          // number of the record to other logs that must be
 	effect Commit
 	next   []byte
 	arms   []timer
 	people []*resident
-	sent   bool
+	asked  bool
 }
 
 // progressed says whether there is anything that a commit would write.
@@ -48,6 +50,7 @@ func (m *Machine) maybeFreeze() {
 	next.Offset, next.Ordinal, next.LogTime = m.offset, m.ordinal, m.logTime
 	next.Tenure, next.CatalogueAt, next.Catalogue = m.tenure, m.catalogueAt, m.program.Revision()
 	next.Furthest = m.furthest
+	next.Sweep, next.Sizes, next.Change = int32(m.sweep+1), maps.Clone(m.sizes), m.changed
 	next.Seq++
 	if m.taken {
 		next.AnchorID, next.AnchorSum = Anchor(m.last.Event.ID, m.last.Key, m.last.Value)
@@ -73,19 +76,21 @@ func (m *Machine) maybeFreeze() {
 		arena = m.program.Append(arena, &p.person)
 		f.effect.People = append(f.effect.People, Person{Key: p.person.Key, Blob: arena[from:len(arena):len(arena)]})
 		p.dirty, p.frozen = false, true
-		if p.person.Version != p.profiled {
-			p.profiled = p.person.Version
+		if p.person.Version != p.profiled || p.gone {
 			if m.highWater[Profiles].Less(p.last) {
 				profiles = append(profiles, cohort.Profile{
 					Person: p.person.Key, Version: p.person.Version, Catalogue: m.program.Revision(),
 					UpdatedAt: m.logTime, ID: p.last, Memberships: m.program.Profile(&p.person),
 				})
+				last := &profiles[len(profiles)-1]
+				last.Deleted = p.gone && len(last.Memberships) == 0
 			}
+			p.profiled, p.gone = p.person.Version, false
 		}
 	}
 	m.publishProfiles(profiles)
 	m.commit = f
-	f.needs = m.published
+	f.needs, f.sent = m.published, m.out.asked
 	m.sendCommit()
 }
 
@@ -108,7 +113,7 @@ func (m *Machine) publishProfiles(profiles []cohort.Profile) {
 // sendCommit sends the frozen state once all that it depends on is acknowledged.
 func (m *Machine) sendCommit() {
 	f := m.commit
-	if f == nil || f.sent || m.phase != running {
+	if f == nil || f.asked || m.phase != running || m.out.acked < f.sent {
 		return
 	}
 	for o := range outputs {
@@ -116,13 +121,13 @@ func (m *Machine) sendCommit() {
 			return
 		}
 	}
-	f.sent = true
+	f.asked = true
 	m.do(f.effect)
 }
 
 func (m *Machine) committed() {
 	f := m.commit
-	if f == nil || !f.sent {
+	if f == nil || !f.asked {
 		return
 	}
 	m.commit = nil

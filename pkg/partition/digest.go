@@ -19,9 +19,13 @@ func Digest(t *cohort.Transition) uint64 {
 	binary.LittleEndian.PutUint64(b[8:], uint64(t.Version))
 	binary.LittleEndian.PutUint64(b[16:], uint64(t.EffectiveAt))
 	binary.LittleEndian.PutUint64(b[24:], uint64(t.DecidedAt))
-	binary.LittleEndian.PutUint64(b[32:], uint64(len(t.Person)))
+	person := t.Person
+	if t.Op == cohort.OpErased {
+		person = "" // readers are told an opaque name
+	}
+	binary.LittleEndian.PutUint64(b[32:], uint64(len(person)))
 	_, _ = h.Write(b[:])
-	_, _ = h.WriteString(t.Person)
+	_, _ = h.WriteString(person)
 	_, _ = h.WriteString(t.Cohort)
 	return h.Sum64()
 }

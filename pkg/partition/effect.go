@@ -1,6 +1,9 @@
 package partition
 
-import "github.com/cohortflow/cohortflow/pkg/cohort"
+import (
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
+)
 
 // Effect is something to be done. Unless an effect says otherwise it is answered
 // by one Input of the like name, or by Failed.
@@ -33,10 +36,20 @@ type (
 	// FindCatalogue looks for the first catalogue record from Offset on.
 	FindCatalogue struct{ Offset int64 }
 	// AppendCatalogue appends the configured catalogue to the log.
-	AppendCatalogue struct {
-		Stamp  int64
-		Former []string // to be written with AddFormer
+	AppendCatalogue struct{ Stamp int64 }
+	// AppendSweep appends a record of KindSweep with this name to the log.
+	AppendSweep struct {
+		Stamp int64
+		Name  string
 	}
+	// Forward appends records to the logs of their people's partitions, in order. It may
+	// be repeated whatever became of it.
+	Forward struct {
+		Seq    int64
+		Events []event.Event
+	}
+	// LoadSlice reads everybody of a slice together with the checkpoint.
+	LoadSlice struct{ Slice int }
 	// ResetStore removes whatever the store has of the partition. Failed or nothing answers it:
 	// the executor carries it out before any later effect.
 	ResetStore struct{}
@@ -120,4 +133,7 @@ func (PublishProfiles) effect()  {}
 func (PublishWatermark) effect() {}
 func (Commit) effect()           {}
 func (AppendTick) effect()       {}
+func (AppendSweep) effect()      {}
+func (Forward) effect()          {}
+func (LoadSlice) effect()        {}
 func (End) effect()              {}

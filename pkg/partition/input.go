@@ -23,6 +23,7 @@ type Record struct {
 	Event    *event.Event // without properties, where Config.Read is set
 	whole    bool         // the properties have been read
 	Contacts [][]byte     // sealed contacts that the event names
+	Account  [2][]byte    // those of them that are the email and the phone of the person's own account
 	Key      []byte       // as they stand in the log: the anchor's checksum is over both
 	Value    []byte
 	Bad      bool // could not be decoded: it counts for the offset and for nothing else
@@ -89,6 +90,7 @@ type (
 	TailRead struct {
 		Output    Output
 		Last      cohort.ID            // highest id up to the fence, Offset -1 = none
+		Processed int64                // highest that a watermark there tells: all that records below it caused is in the logs
 		Published map[cohort.ID]uint64 // Digest of what stands there, for ids from the asked offset on (newest part at least)
 	}
 	// AnchorRead answers ReadAnchor.
@@ -102,7 +104,7 @@ type (
 	CatalogueRead struct {
 		Offset int64
 		Text   string
-		Former []string // keys of cohorts that catalogues before it had
+		Former []string // cohorts that were no more, as records of the first release say
 	}
 	// CatalogueAppended answers AppendCatalogue.
 	CatalogueAppended struct{}
@@ -131,6 +133,16 @@ type (
 		Output Output
 		Seq    int64
 	}
+	// SliceLoaded answers LoadSlice; people come in any order.
+	SliceLoaded struct {
+		Checkpoint []byte
+		Keys       []string
+		Blobs      [][]byte
+	}
+	// Forwarded answers Forward.
+	Forwarded struct{ Seq int64 }
+	// SweepAppended answers AppendSweep.
+	SweepAppended struct{}
 	// Committed answers Commit.
 	Committed struct{}
 	// TickAppended answers AppendTick.
@@ -162,6 +174,9 @@ func (Fetched) input()           {}
 func (PeopleLoaded) input()      {}
 func (DeadlinesLoaded) input()   {}
 func (Acked) input()             {}
+func (SliceLoaded) input()       {}
+func (Forwarded) input()         {}
+func (SweepAppended) input()     {}
 func (Committed) input()         {}
 func (TickAppended) input()      {}
 func (Failed) input()            {}

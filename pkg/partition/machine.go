@@ -29,6 +29,12 @@ type Config struct {
 	Progress     int64 // ms between watermarks while there is progress (1,000)
 	Heartbeat    int64 // ms between watermarks while idle (15 min)
 	Budget       int   // records per Step (1,024)
+
+	// Slices is how many slices the store keeps people in, SliceOf which one holds a key.
+	// 0 = people are not looked at anew when the catalogue changes.
+	Slices     int
+	SliceOf    func(key string) int
+	SweepEvery int64 // ms between two slices (50)
 }
 
 func (c Config) withDefaults() Config {
@@ -52,6 +58,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Progress, 1_000)
 	set(&c.Heartbeat, 15*60_000)
 	count(&c.Budget, 1_024)
+	set(&c.SweepEvery, 50)
 	return c
 }
 
@@ -81,6 +88,11 @@ type Stats struct {
 	Loads       int64 // people loaded
 	Commits     int64
 	People      int64 // people written by commits
+	Merged      int64 // people who became another key
+	Forwarded   int64 // records passed on to whom their person has become
+	Revived     int64 // aliases that became people again, since their chain ended nowhere
+	Erased      int64 // people erased
+	Reviewed    int64 // people looked at anew under a changed catalogue
 }
 
 // Machine is one tenure. It is used by one goroutine.
@@ -99,8 +111,9 @@ type Machine struct {
 	// position in the log
 	program     *cohort.Program
 	catalogueAt int64
-	offset      int64 // of the next record to take
-	ordinal     int32 // transitions decided for that record so far
+	changed     Change // what the catalogue in force has changed
+	offset      int64  // of the next record to take
+	ordinal     int32  // transitions decided for that record so far
 	logTime     int64
 	end         int64 // offset of the log's end, as last fetched
 	next        int64 // offset after the last queued record
@@ -123,7 +136,15 @@ type Machine struct {
 	retries     []Effect // that surely had no effect, to be asked for again
 	retryAt     int64
 
+	// people who became others, and a catalogue that has changed
+	out     outgoing
+	sweep   int    // next slice to look at anew; sweepIdle = none
+	swept   int    // slice whose record was asked for last
+	sweepAt int64  // wall time of that
+	loaded  *slice // for the sweep record at hand
+
 	// outputs
+	sizes     map[string]int64 // members by cohort; nil = not known
 	decisions cohort.Decisions
 	published [outputs]int64 // publish numbers given out
 	acked     [outputs]int64
@@ -151,6 +172,7 @@ func New(cfg Config) *Machine {
 	return &Machine{
 		cfg: cfg, people: newPeople(cfg.Residents), stored: make(map[int64]struct{}),
 		highWater: [outputs]cohort.ID{{Offset: -1}, {Offset: -1}}, catalogueAt: -1,
+		sweep: sweepIdle, swept: sweepIdle,
 	}
 }
 
@@ -178,6 +200,11 @@ func (m *Machine) Step(in Input) []Effect {
 		m.peopleLoaded(in)
 	case DeadlinesLoaded:
 		m.deadlinesLoaded(in)
+	case SliceLoaded:
+		m.sliceLoaded(in)
+	case Forwarded:
+		m.forwarded(in.Seq)
+	case SweepAppended:
 	case Acked:
 		m.acked[in.Output] = max(m.acked[in.Output], in.Seq)
 		m.sendCommit()
@@ -198,6 +225,7 @@ func (m *Machine) Step(in Input) []Effect {
 	if m.phase == running {
 		m.run()
 		m.flush()
+		m.dispatch()
 		m.maybeFreeze()
 		m.finish()
 	}
@@ -273,7 +301,10 @@ func (m *Machine) NextWake() int64 {
 		}
 		at = min(at, m.loadedUntil-loadAhead)
 	}
-	if m.offset > m.markedAt[Transitions] {
+	if m.sweep != sweepIdle && !m.stopping && m.waiting == nil && m.Lag() <= sweepLag {
+		at = min(at, m.sweepNext())
+	}
+	if m.settled() > m.markedAt[Transitions] {
 		at = min(at, m.marked[Transitions]+m.cfg.Progress)
 	}
 	return min(at, m.marked[Transitions]+m.cfg.Heartbeat, m.marked[Profiles]+m.cfg.Heartbeat)

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -20,12 +21,35 @@ func (w *world) settle(t *testing.T) *owner {
 		if o.dead {
 			t.Fatalf("the healthy owner ended: %+v", o.end)
 		}
-		if o.m.CaughtUp() && o.position == int64(len(w.log)) && len(o.later) == 0 && !o.m.progressed() && o.m.commit == nil && w.told() == o.position {
+		if o.m.CaughtUp() && o.position == int64(len(w.log)) && len(o.later) == 0 && !o.m.progressed() && o.m.commit == nil && w.told() == o.position && o.m.sweep == sweepIdle && len(o.m.out.queue) == 0 {
+			o.sizes(t)
 			return o
 		}
 	}
 	t.Fatal("the healthy owner does not come to rest")
 	return nil
+}
+
+// sizes compares the sizes that the owner keeps with what the transitions say.
+func (o *owner) sizes(t *testing.T) {
+	t.Helper()
+	want := map[string]int64{}
+	for _, x := range o.w.outputs[Transitions].records {
+		switch {
+		case x.tr == nil:
+		case x.tr.Op == cohort.OpEnter:
+			want[x.tr.Cohort]++
+		case x.tr.Op == cohort.OpExit:
+			want[x.tr.Cohort]--
+		}
+	}
+	zero := func(_ string, n int64) bool { return n == 0 }
+	got := maps.Clone(o.m.checkpoint.Sizes)
+	maps.DeleteFunc(got, zero)
+	maps.DeleteFunc(want, zero)
+	if !maps.Equal(got, want) {
+		t.Fatalf("sizes %v, the transitions say %v", got, want)
+	}
 }
 
 // told is the position that the newest watermark of the transitions tells, as one reads
@@ -48,13 +72,39 @@ func (w *world) judge(t *testing.T, seed uint64) {
 			got = append(got, *x.tr)
 		}
 	}
-	want := w.fold()
+	want, folded := w.fold()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("seed %d: transitions differ from the fold of the log (-want +got):\n%s", seed, diff)
+	}
+	for key, ids := range folded.wanted {
+		for _, id := range ids {
+			if !slices.ContainsFunc(w.log, func(r Record) bool { return r.Event.Person == key && r.Event.ID == id }) {
+				t.Fatalf("seed %d: record %s was never passed on to %s", seed, id, key)
+			}
+		}
+	}
+	alive := map[string][]string{}
+	for key, p := range folded.people {
+		for steps := 0; p.Into() != ""; steps++ {
+			if p = folded.person(p.Into()); steps > 10 {
+				t.Fatalf("seed %d: the aliases of %s stand in a circle", seed, key)
+			}
+		}
+		if root := folded.root(key); !w.forgetful && !slices.Contains(alive[root], p.Key) {
+			alive[root] = append(alive[root], p.Key)
+		}
+	}
+	for root, keys := range alive {
+		if len(keys) > 1 {
+			t.Fatalf("seed %d: %v are one person, and each is alive (joined at %s)", seed, keys, root)
+		}
 	}
 	versions := map[string]int64{}
 	members := map[string]map[string]bool{}
 	for _, tr := range got {
+		if tr.Op == cohort.OpErased {
+			continue
+		}
 		if tr.Version != versions[tr.Person]+1 {
 			t.Fatalf("seed %d: %s goes from version %d to %d", seed, tr.Person, versions[tr.Person], tr.Version)
 		}
@@ -72,8 +122,11 @@ func (w *world) judge(t *testing.T, seed uint64) {
 	}
 	for person, version := range versions {
 		p := newest[person]
-		if p.Version != version {
+		if p.Version != version && !p.Deleted {
 			t.Fatalf("seed %d: the state topic has %s at version %d, the log of transitions at %d", seed, person, p.Version, version)
+		}
+		if now := folded.people[person]; !p.Deleted && (now.Into() != "" || now.Bare()) {
+			t.Fatalf("seed %d: %s has become %q or is erased, and the state topic still has them", seed, person, now.Into())
 		}
 		in := map[string]bool{}
 		for _, m := range p.Memberships {
@@ -109,7 +162,7 @@ func TestMachine_WithoutFaultsEqualsTheFold(t *testing.T) {
 // loses all. Afterwards the outputs are exactly the fold of the log.
 func TestMachine_SurvivesItsFaults(t *testing.T) {
 	seen := map[string]int{}
-	for seed := range uint64(1_500) {
+	for seed := range uint64(3_000) {
 		w := newWorld(t, seed)
 		w.live(20)
 		owners := []*owner{w.begin(), nil}
@@ -147,6 +200,8 @@ func TestMachine_SurvivesItsFaults(t *testing.T) {
 				w.past = nil
 			case k == 5:
 				w.live(5)
+			case k == 6 && w.r.IntN(3) == 0:
+				w.wanted = []string{"rules", "changed"}[w.r.IntN(2)]
 			}
 			o.turn()
 		}
@@ -160,7 +215,7 @@ func TestMachine_SurvivesItsFaults(t *testing.T) {
 		}
 		w.judge(t, seed)
 	}
-	for _, k := range []string{"tenure", "kill", "rollback", "store lost", "tick", "answer lost", "not sent", "repeated", "stale fetch"} {
+	for _, k := range []string{"tenure", "kill", "rollback", "store lost", "tick", "answer lost", "not sent", "repeated", "stale fetch", "sweep", "forward"} {
 		if seen[k] == 0 {
 			t.Errorf("%s never happened", k)
 		}

@@ -10,6 +10,7 @@ type resident struct {
 	slot     int       // place in people.ring
 	dirty    bool      // touched since the last freeze
 	frozen   bool      // in the commit under way
+	gone     bool      // has become somebody else or was erased: the state topic is to forget them
 	profiled int64     // version that the state topic has (or will have with the commit under way)
 	used     bool      // second chance for the eviction hand
 }

@@ -3,10 +3,8 @@ package partition
 import (
 	"bytes"
 	"math"
-	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
-	"github.com/cohortflow/cohortflow/pkg/event"
 )
 
 // start walks the phases before the first record: fence, load, read back, anchor.
@@ -37,6 +35,7 @@ func (m *Machine) start(in Input) {
 		m.highWater[in.Output] = in.Last
 		if in.Output == Transitions {
 			m.standing = in.Published
+			m.out.below = in.Processed
 		}
 		if m.waitFor--; m.waitFor == 0 {
 			m.phase = anchoring
@@ -109,6 +108,11 @@ func (m *Machine) anchorRead(in AnchorRead) {
 	}
 	m.offset, m.ordinal, m.logTime, m.furthest = c.Offset, c.Ordinal, c.LogTime, c.Furthest
 	m.next, m.end, m.lastOffset = c.Offset, in.End, c.Offset-1
+	m.sweep = int(c.Sweep) - 1
+	m.sizes = c.Sizes
+	if m.expect == nil {
+		m.sweep, m.sizes = sweepIdle, make(map[string]int64)
+	}
 	m.phase = cataloguing
 	if c.CatalogueAt >= 0 {
 		m.do(ReadCatalogue{Offset: c.CatalogueAt})
@@ -123,7 +127,7 @@ func (m *Machine) anchorRead(in AnchorRead) {
 func (m *Machine) catalogueRead(in CatalogueRead) {
 	if in.Offset < 0 {
 		m.appending = true
-		m.do(AppendCatalogue{Stamp: m.stamp(), Former: m.former()})
+		m.do(AppendCatalogue{Stamp: m.stamp()})
 		return
 	}
 	program, err := m.cfg.Compile(in.Text)
@@ -131,7 +135,11 @@ func (m *Machine) catalogueRead(in CatalogueRead) {
 		m.finalEnd(Damaged, "catalogue at offset %d of partition %d: %v", in.Offset, m.cfg.Partition, err)
 		return
 	}
-	m.program, m.catalogueAt = program.WithFormer(in.Former), in.Offset
+	m.changed = m.checkpoint.Change
+	if len(m.changed.Former) == 0 {
+		m.changed.Former = in.Former
+	}
+	m.program, m.catalogueAt = m.changed.Apply(program), in.Offset
 	m.loadedUntil = math.MinInt64
 	if m.expect != nil {
 		m.loadedUntil = bucketOf(m.logTime) * bucketWidth
@@ -161,47 +169,26 @@ func (m *Machine) stamp() int64 {
 	return 0
 }
 
-// former tells which cohorts the catalogue that this owner wants does not have any more.
-// It stands in the log beside the catalogue, so that whoever reads it knows their names.
-func (m *Machine) former() []string {
-	if m.program == nil {
-		return nil
-	}
-	wanted, err := m.cfg.Compile(m.cfg.CatalogueText)
-	if err != nil {
-		return nil // the executor has compiled it before
-	}
-	return m.program.FormerUnder(wanted)
-}
-
-const formerProperty = "former"
-
-// AddFormer writes the keys of former cohorts into a catalogue record, and FormerOf
-// reads them.
-func AddFormer(e *event.Event, keys []string) {
-	if len(keys) > 0 {
-		e.Properties.Strings = map[string]string{formerProperty: strings.Join(keys, " ")}
-	}
-}
-
-// FormerOf is the inverse of AddFormer.
-func FormerOf(e *event.Event) []string { return strings.Fields(e.Properties.Strings[formerProperty]) }
-
 // switchProgram puts another catalogue in force at a record of the log. People in
 // memory are carried over by their stored form, just as those in the store are.
-func (m *Machine) switchProgram(r *Record) {
+func (m *Machine) switchProgram(r *Record, logTime int64) {
 	text := r.Event.Properties.Nested["catalogue"]
-	m.catalogueAt = r.Offset
 	m.appending = false // ours, if one was on its way, has come or comes behind this one
 	if r.Event.Name == m.program.Revision() {
 		return
 	}
+	m.catalogueAt = r.Offset
 	program, err := m.cfg.Compile(text)
 	if err != nil {
 		m.finalEnd(Damaged, "catalogue at offset %d of partition %d: %v", r.Offset, m.cfg.Partition, err)
 		return
 	}
-	program = program.WithFormer(FormerOf(r.Event))
+	m.changed = Between(m.program, program, logTime)
+	program = m.changed.Apply(program)
+	m.sweep, m.swept, m.loaded = sweepIdle, sweepIdle, nil
+	if m.cfg.Slices > 0 && len(m.changed.Review)+len(m.changed.Former) > 0 {
+		m.sweep = 0
+	}
 	var blob []byte
 	for _, p := range m.people.ring {
 		blob = m.program.Append(blob[:0], &p.person)

@@ -23,7 +23,11 @@ func (m *Machine) wake() {
 	}
 	if m.outdated() {
 		m.appending = true
-		m.do(AppendCatalogue{Stamp: m.stamp(), Former: m.former()})
+		m.do(AppendCatalogue{Stamp: m.stamp()})
+	}
+	if m.sweepDue() {
+		m.swept, m.sweepAt = m.sweep, m.now
+		m.do(AppendSweep{Stamp: m.stamp(), Name: m.sweepName(m.sweep)})
 	}
 }
 
@@ -55,7 +59,7 @@ func (m *Machine) tickIfDue() {
 // (the broker must not forget the epoch of a living owner).
 func (m *Machine) mark() {
 	for o := range outputs {
-		processed := m.offset
+		processed := m.settled()
 		if o == Profiles {
 			processed = m.checkpoint.Offset
 		}
@@ -84,7 +88,7 @@ func (m *Machine) again() {
 	m.retries = m.retries[:0]
 }
 
-// later has e asked for again, after a pause: at most one load, one commit and one
+// later has e asked for again, after a pause: at most one load, one commit, one forwarding and one
 // catalogue are ever under way, so the list is short.
 func (m *Machine) later(e Effect) {
 	m.retries, m.retryAt = append(m.retries, e), m.now+retryEvery
@@ -98,8 +102,11 @@ func (m *Machine) failed(in Failed) {
 		err = errors.New("unknown")
 	}
 	switch in.Effect.(type) {
-	case AppendTick:
-		// It may or may not come back; a tick is harmless twice.
+	case AppendTick, AppendSweep:
+		// It may or may not come back; it is harmless twice.
+		return
+	case Forward:
+		m.later(in.Effect)
 		return
 	case AppendCatalogue:
 		m.appending = false
@@ -107,7 +114,7 @@ func (m *Machine) failed(in Failed) {
 			m.later(in.Effect)
 		}
 		return
-	case LoadPeople, LoadDeadlines, Commit:
+	case LoadPeople, LoadDeadlines, LoadSlice, Commit:
 		if in.Class == NotSent {
 			m.later(in.Effect)
 			return

@@ -35,7 +35,9 @@ func (m *Machine) fetched(in Fetched) {
 func (m *Machine) queued() bool { return len(m.queue) > 0 }
 
 // full says that so much is uncommitted that no further record may be taken.
-func (m *Machine) full() bool { return len(m.dirty) >= m.cfg.MaxTouched }
+func (m *Machine) full() bool {
+	return len(m.dirty) >= m.cfg.MaxTouched || len(m.out.queue) >= maxOutgoing
+}
 
 // run takes records until the budget of the Step, a load or a bound stops it.
 func (m *Machine) run() {
@@ -89,11 +91,15 @@ func (m *Machine) take(r *Record, logTime int64) bool {
 	case e.Kind == event.KindTick:
 		return true
 	case e.Kind == event.KindCatalog:
-		m.switchProgram(r)
+		m.switchProgram(r, logTime)
 		return true
+	case e.Kind == event.KindSweep:
+		return m.takeSweep(r, logTime)
 	case e.Person == "":
 		m.Stats.Skipped++
 		return true
+	case identifies(e.Kind):
+		return m.identify(r, logTime)
 	}
 	patterns, tells := m.concerns(r)
 	if patterns == 0 && !tells && len(r.Contacts) == 0 {
@@ -105,21 +111,37 @@ func (m *Machine) take(r *Record, logTime int64) bool {
 		m.prefetch(logTime)
 		return false
 	}
+	if m.passed(r, p, logTime) {
+		return true
+	}
 	from := len(m.decisions.List)
 	o := cohort.Observation{
 		Patterns: patterns, Tells: tells, At: e.EventAt, Offset: r.Offset, ID: e.ID,
-		AcceptedAt: e.AcceptedAt, Contacts: r.Contacts, Properties: &e.Properties,
+		AcceptedAt: e.AcceptedAt, Contacts: r.Contacts, Account: r.Account, Properties: &e.Properties,
 	}
 	if m.program.Apply(&p.person, &o, logTime, &m.decisions) {
-		m.touch(p)
+		m.touch(p, logTime)
 	}
 	m.number(p, from, r.Offset)
 	return true
 }
 
+// identifies says whether records of a kind tell who people are.
+func identifies(k event.Kind) bool {
+	return k == event.KindMerge || k == event.KindErase || k == event.KindUnerase
+}
+
 // concerns says what the rules in force see in a record.
 func (m *Machine) concerns(r *Record) (patterns cohort.Patterns, tells bool) {
-	if !r.whole && m.cfg.Read != nil && m.program.Reads(r.Event) {
+	if m.program.Reads(r.Event) {
+		m.complete(r)
+	}
+	return m.program.Match(r.Event), m.program.Tells(r.Event)
+}
+
+// complete reads the properties of a record, where they have been left out.
+func (m *Machine) complete(r *Record) {
+	if !r.whole && m.cfg.Read != nil {
 		r.whole = true
 		if err := m.cfg.Read(r.Value, r.Event); err != nil {
 			// Its head could be read: what is damaged are the properties, and no rule holds for none.
@@ -127,7 +149,6 @@ func (m *Machine) concerns(r *Record) (patterns cohort.Patterns, tells bool) {
 			m.Stats.Bad++
 		}
 	}
-	return m.program.Match(r.Event), m.program.Tells(r.Event)
 }
 
 // passDeadlines works off every deadline before until, in the order (instant,
@@ -169,20 +190,24 @@ func (m *Machine) passDeadlines(until int64, fired *int) bool {
 			m.program.Fire(&p.person, t.at, until, &m.decisions)
 		}
 		p.person.Armed = 0
-		m.touch(p)
+		m.touch(p, m.logTime)
 		m.number(p, from, m.queue[0][m.head].Offset)
 	}
 }
 
 // touch marks a person as changed and arms the deadline, if it is earlier than the
 // armed one. A later one is left alone: the armed instant fires early, finds
-// nothing due and arms the next.
-func (m *Machine) touch(p *resident) {
+// nothing due and arms the next. Under a catalogue that is new to the person it may lie
+// in the past: then it is due as soon as log time, which is at now, moves on.
+func (m *Machine) touch(p *resident, now int64) {
 	if !p.dirty {
 		p.dirty = true
 		m.dirty = append(m.dirty, p)
 	}
 	next := m.program.NextDeadline(&p.person)
+	if next != cohort.Never {
+		next = max(next, now)
+	}
 	if next == cohort.Never || p.person.Armed != 0 && p.person.Armed <= next {
 		return
 	}
@@ -205,6 +230,7 @@ func (m *Machine) number(p *resident, from int, offset int64) {
 		t.ID = cohort.ID{Partition: m.cfg.Partition, Offset: offset, Ordinal: m.ordinal}
 		m.ordinal++
 		p.last = t.ID
+		m.count(t)
 		if !m.highWater[Transitions].Less(t.ID) {
 			m.Stats.Repeated++
 			if d, ok := m.standing[t.ID]; ok {
@@ -221,6 +247,17 @@ func (m *Machine) number(p *resident, from int, offset int64) {
 		keep++
 	}
 	m.decisions.List = list[:keep]
+}
+
+// count keeps the sizes of cohorts.
+func (m *Machine) count(t *cohort.Transition) {
+	switch {
+	case m.sizes == nil:
+	case t.Op == cohort.OpEnter:
+		m.sizes[t.Cohort]++
+	case t.Op == cohort.OpExit:
+		m.sizes[t.Cohort]--
+	}
 }
 
 // flush publishes what this Step decided.
@@ -254,7 +291,7 @@ func (m *Machine) prefetch(until int64) {
 			if r.Bad || r.Event.Person == "" {
 				continue
 			}
-			if patterns, tells := m.concerns(r); patterns == 0 && !tells && len(r.Contacts) == 0 {
+			if patterns, tells := m.concerns(r); patterns == 0 && !tells && len(r.Contacts) == 0 && !identifies(r.Event.Kind) {
 				continue
 			}
 			until = max(until, r.Stamp)
@@ -321,7 +358,7 @@ func (m *Machine) known(checkpoint []byte) bool {
 
 // current is known without what a commit has passed.
 func (m *Machine) current(checkpoint []byte) bool {
-	return same(checkpoint, m.expect) || m.commit != nil && m.commit.sent && bytes.Equal(checkpoint, m.commit.next)
+	return same(checkpoint, m.expect) || m.commit != nil && m.commit.asked && bytes.Equal(checkpoint, m.commit.next)
 }
 
 func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }

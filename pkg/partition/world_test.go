@@ -38,6 +38,34 @@ func testProgram(t testing.TB) *cohort.Program {
 	return g
 }
 
+// changedProgram has one cohort more, one less and one otherwise.
+func changedProgram(t testing.TB) *cohort.Program {
+	t.Helper()
+	g, err := cohort.Compile(cohort.Spec{
+		Events: []cohort.Pattern{
+			{Key: "view", Names: []string{"view"}}, {Key: "cart", Names: []string{"cart"}}, {Key: "order", Names: []string{"order"}},
+		},
+		Cohorts: []cohort.Definition{
+			{Key: "buyer", When: &cohort.Condition{Did: &cohort.Did{Event: "order", Within: 40 * minute}}},
+			{Key: "intent", When: &cohort.Condition{Did: &cohort.Did{Event: "view", AtLeast: 2, Within: 30 * minute}}},
+			{Key: "gone", When: &cohort.Condition{Silent: &cohort.Silent{Event: "view", For: 50 * minute}}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+const testSlices = 3
+
+func testSlice(key string) int { return int(key[len(key)-1]) % testSlices }
+
+func (w *world) catalogueAt(offset int64) CatalogueRead {
+	e := w.log[offset].Event
+	return CatalogueRead{Offset: offset, Text: e.Properties.Nested["catalogue"]}
+}
+
 type written struct {
 	producer Producer
 	tr       *cohort.Transition
@@ -78,16 +106,22 @@ type world struct {
 	store   *store
 	past    []*store
 	now     int64
-	rules   *cohort.Program
+	rules   *cohort.Program            // the first in force
+	all     map[string]*cohort.Program // by text
+	wanted  string                     // by those who begin now
 	faults  bool
-	count   map[string]int
+	// Erasures, and keys that change hands, part what links have joined.
+	forgetful bool
+	count     map[string]int
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
 	t.Helper()
+	all := map[string]*cohort.Program{"rules": testProgram(t), "changed": changedProgram(t)}
 	w := &world{
-		t: t, r: rand.New(rand.NewPCG(seed, 1)), rules: testProgram(t), now: 1_000 * minute, count: map[string]int{},
+		t: t, all: all, wanted: "rules", r: rand.New(rand.NewPCG(seed, 1)), rules: all["rules"], now: 1_000 * minute, count: map[string]int{},
 		store: &store{people: map[string][]byte{}, buckets: map[int64][]byte{}}, faults: true,
+		forgetful: seed%2 == 0,
 	}
 	for o := range w.outputs {
 		w.outputs[o].newest = map[int64]int16{}
@@ -117,15 +151,43 @@ func (w *world) live(n int) {
 			again.AcceptedAt = at
 			e = &again
 		}
+		if w.r.IntN(8) == 0 {
+			e = w.aboutIdentity(at)
+		}
 		w.add(e, at)
 	}
 	w.now = at
 }
 
-func (w *world) catalogue() {
+// aboutIdentity makes a record that says who somebody is, or that they want to be forgotten.
+func (w *world) aboutIdentity(at int64) *event.Event {
+	e := &event.Event{ID: fmt.Sprintf("e%d", len(w.log)), Person: fmt.Sprintf("p%d", w.r.IntN(5)), EventAt: at, AcceptedAt: at}
+	kind := w.r.IntN(6)
+	if !w.forgetful {
+		kind += 3
+	}
+	switch kind {
+	case 0:
+		e.Kind, e.Name = event.KindErase, event.NameDelete
+	case 1:
+		e.Kind, e.Name = event.KindErase, event.NameSuppress
+	case 2:
+		e.Kind = event.KindUnerase
+	default:
+		// Any to any: chains and circles too.
+		e.Kind, e.Name = event.KindMerge, []string{event.NameLink, event.NameMerge}[w.r.IntN(2)]
+		if w.forgetful && w.r.IntN(3) == 0 {
+			e.Name = event.NameRelink
+		}
+		e.Properties.Strings = map[string]string{event.PropertyInto: fmt.Sprintf("p%d", w.r.IntN(5))}
+	}
+	return e
+}
+
+func (w *world) catalogue(text string) {
 	w.add(&event.Event{
-		Kind: event.KindCatalog, Name: w.rules.Revision(), ID: "catalogue",
-		Properties: event.Properties{Nested: map[string]string{"catalogue": "rules"}},
+		Kind: event.KindCatalog, Name: w.all[text].Revision(), ID: "catalogue",
+		Properties: event.Properties{Nested: map[string]string{"catalogue": text}},
 	}, 0)
 }
 
@@ -145,8 +207,9 @@ type owner struct {
 func (w *world) begin() *owner {
 	o := &owner{w: w, st: w.store}
 	o.m = New(Config{
-		Owner: "test", Revision: w.rules.Revision(), CatalogueText: "rules", Ticks: true,
-		Compile:     func(string) (*cohort.Program, error) { return w.rules, nil },
+		Owner: "test", Revision: w.all[w.wanted].Revision(), CatalogueText: w.wanted, Ticks: true,
+		Compile: func(text string) (*cohort.Program, error) { return w.all[text], nil },
+		Slices:  testSlices, SliceOf: testSlice, SweepEvery: 5,
 		CommitEvery: 100, CommitPeople: 3, BehindEvery: 100, BehindPeople: 3, MaxTouched: 4, Residents: 2, Budget: 1 + w.r.IntN(4), Horizon: 30 * minute,
 	})
 	o.step(Begin{Now: w.now})
@@ -221,6 +284,9 @@ func (o *owner) carryOut(e Effect) {
 			out := TailRead{Output: e.Output, Last: cohort.ID{Offset: -1}, Published: map[cohort.ID]uint64{}}
 			for _, x := range w.outputs[e.Output].records[:e.Below] {
 				out.Last = highest(out.Last, x)
+				if x.mark != nil {
+					out.Processed = max(out.Processed, x.mark.Processed)
+				}
 				if x.tr != nil && x.tr.ID.Offset >= e.From {
 					out.Published[x.tr.ID] = Digest(x.tr)
 				}
@@ -238,18 +304,44 @@ func (o *owner) carryOut(e Effect) {
 			return out
 		})
 	case ReadCatalogue:
-		o.maybe(e, func() Input { return CatalogueRead{Offset: e.Offset, Text: "rules"} })
+		o.maybe(e, func() Input { return w.catalogueAt(e.Offset) })
 	case FindCatalogue:
 		o.maybe(e, func() Input {
 			for _, r := range w.log {
 				if r.Event.Kind == event.KindCatalog {
-					return CatalogueRead{Offset: r.Offset, Text: "rules"}
+					return w.catalogueAt(r.Offset)
 				}
 			}
 			return CatalogueRead{Offset: -1}
 		})
 	case AppendCatalogue:
-		o.maybe(e, func() Input { w.catalogue(); return CatalogueAppended{} })
+		wanted := o.m.cfg.CatalogueText
+		o.maybe(e, func() Input { w.catalogue(wanted); return CatalogueAppended{} })
+	case AppendSweep:
+		w.count["sweep"]++
+		o.maybe(e, func() Input {
+			w.add(&event.Event{Kind: event.KindSweep, Name: e.Name}, e.Stamp)
+			return SweepAppended{}
+		})
+	case Forward:
+		w.count["forward"]++
+		events := slices.Clone(e.Events)
+		o.maybe(e, func() Input {
+			for i := range events {
+				w.add(&events[i], events[i].AcceptedAt)
+			}
+			return Forwarded{Seq: e.Seq}
+		})
+	case LoadSlice:
+		o.maybe(e, func() Input {
+			out := SliceLoaded{Checkpoint: bytes.Clone(o.st.checkpoint)}
+			for key, blob := range o.st.people {
+				if testSlice(key) == e.Slice {
+					out.Keys, out.Blobs = append(out.Keys, key), append(out.Blobs, bytes.Clone(blob))
+				}
+			}
+			return out
+		})
 	case ResetStore:
 		if o.st.checkpoint == nil {
 			o.st.people, o.st.buckets = map[string][]byte{}, map[int64][]byte{}
@@ -373,47 +465,4 @@ func (o *owner) turn() {
 		o.later = slices.Delete(o.later, i, i+1)
 		f()
 	}
-}
-
-// fold is the obviously right answer: everybody's deadlines looked at one by one.
-func (w *world) fold() []cohort.Transition {
-	people := map[string]*cohort.Person{}
-	var out cohort.Decisions
-	logTime := int64(0)
-	var all []cohort.Transition
-	for _, r := range w.log {
-		out.Reset()
-		now := max(logTime, r.Stamp)
-		for {
-			var due *cohort.Person
-			at := now
-			for _, key := range slices.Sorted(maps.Keys(people)) {
-				if next := w.rules.NextDeadline(people[key]); next < at {
-					due, at = people[key], next
-				}
-			}
-			if due == nil {
-				break
-			}
-			w.rules.Fire(due, at, now, &out)
-		}
-		logTime = now
-		if g := w.rules.Match(r.Event); g != 0 {
-			p := people[r.Event.Person]
-			if p == nil {
-				p = &cohort.Person{}
-				if err := w.rules.Decode(r.Event.Person, nil, p); err != nil {
-					w.t.Fatal(err)
-				}
-				people[r.Event.Person] = p
-			}
-			w.rules.Apply(p, &cohort.Observation{Patterns: g, At: r.Event.EventAt, Offset: r.Offset, ID: r.Event.ID, AcceptedAt: r.Event.AcceptedAt}, now, &out)
-		}
-		for i := range out.List {
-			tr := out.List[i]
-			tr.ID, tr.Evidence = cohort.ID{Offset: r.Offset, Ordinal: int32(i)}, nil
-			all = append(all, tr)
-		}
-	}
-	return all
 }

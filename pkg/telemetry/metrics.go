@@ -15,6 +15,8 @@ const (
 	MetricPipelineFreshness = "cohort.pipeline.freshness"
 	MetricTransitions       = "cohort.transitions"
 	MetricEvaluations       = "cohort.evaluations"
+	MetricIdentityChanges   = "cohort.identity.changes"
+	MetricReviewed          = "cohort.reviewed"
 	MetricTimersPending     = "cohort.timers.pending"
 	MetricTimersLateness    = "cohort.timers.lateness"
 	MetricPartitionsOwned   = "cohort.partitions.owned"
@@ -71,6 +73,8 @@ var catalogue = []Metric{
 	{MetricPipelineFreshness, KindGauge, "s", "Age of the oldest record of a partition that is not worked off; 0 when caught up."},
 	{MetricTransitions, KindCounter, "{transition}", "Transitions published, by cohort, direction and reason."},
 	{MetricEvaluations, KindCounter, "{event}", "Records of the log applied to a person's state."},
+	{MetricIdentityChanges, KindCounter, "{change}", "What became of person keys, by reason: merged into another, forwarded (a record passed on), revived, erased."},
+	{MetricReviewed, KindCounter, "{person}", "People looked at anew after the catalogue has changed."},
 	{MetricTimersPending, KindGauge, "{timer}", "Deadlines that are armed."},
 	{MetricTimersLateness, KindHistogram, "s", "How long after its deadline a silent exit was published."},
 	{MetricPartitionsOwned, KindGauge, "{partition}", "Partitions this process owns."},

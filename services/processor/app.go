@@ -33,11 +33,12 @@ import (
 
 // Deps are the connections and the rules that a processor works with.
 type Deps struct {
-	Kafka     *kafkaio.Client
-	Store     *redisstate.Store
-	Registry  Registry
-	Keys      *seal.Keys
-	Catalogue *catalogue.Catalogue
+	Kafka      *kafkaio.Client
+	Store      *redisstate.Store
+	Registry   Registry
+	Keys       *seal.Keys
+	Catalogue  *catalogue.Catalogue
+	Partitions int // of every topic
 	// EventClock: time is data. No tick is made by the wall clock.
 	EventClock bool
 	Log        *slog.Logger
@@ -87,9 +88,10 @@ func New(cfg Config, deps Deps) (*App, error) {
 	a.owner = owner.Config{
 		Machine: partition.Config{
 			Owner: settings.Instance(cfg.Instance, "processor"), CatalogueText: string(deps.Catalogue.Text), Revision: deps.Catalogue.Program.Revision(),
-			Compile:     compileText,
-			Read:        avrocodec.DecodeEvent,
-			Ticks:       !deps.EventClock,
+			Compile: compileText,
+			Read:    avrocodec.DecodeEvent,
+			Ticks:   !deps.EventClock,
+			Slices:  redisstate.Slices(), SliceOf: redisstate.SliceOf,
 			CommitEvery: cfg.CommitEvery.Milliseconds(),
 			MaxTouched:  cfg.MaxTouched, Residents: cfg.Residents, Heartbeat: cfg.Heartbeat.Milliseconds(),
 		},
@@ -99,6 +101,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 			TransitionsID: deps.Registry.ID(schemas.TransitionsSubject),
 			ProfilesID:    deps.Registry.ID(schemas.ProfilesSubject),
 		},
+		Partitions:    deps.Partitions,
 		TransactionID: cfg.TransactionalID,
 		Timeout:       15 * time.Second,
 		StopTimeout:   cfg.StopTimeout,

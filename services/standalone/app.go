@@ -60,7 +60,7 @@ func Run(ctx context.Context, cfg Config, tel *telemetry.T) error {
 		return err
 	}
 	decide, err := processor.New(cfg.Processor, processor.Deps{
-		Kafka: f.kafka, Store: f.store, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, EventClock: cfg.Events(), Log: tel.Log,
+		Kafka: f.kafka, Store: f.store, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, Partitions: cfg.Partitions, EventClock: cfg.Events(), Log: tel.Log,
 	})
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (p *parts) runBy(t *testing.T, group string, rules *catalogue.Catalogue, ev
 		Group: group, TransactionalID: "cohortflow.processor", CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
 		StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
-		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: rules,
+		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: rules, Partitions: partitions,
 		EventClock: eventClock, Log: testLog(t),
 	})
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 // Produced is what the topic of transitions holds.
 type Produced struct {
 	Transitions []cohort.Transition
-	Watermarks  []cohort.Watermark // newest of each partition that has one
+	Erased      []cohort.Transition // proofs of erasures
+	Watermarks  []cohort.Watermark  // newest of each partition that has one
 }
 
 // Transitions reads cohort.transitions.v1 to its present end. Records of unknown
@@ -42,6 +43,9 @@ func decodeTransitions(records []kafkaio.Record) (Produced, error) {
 		case cohort.OpEnter, cohort.OpExit:
 			t.Op = op
 			out.Transitions = append(out.Transitions, t)
+		case cohort.OpErased:
+			t.Op = op
+			out.Erased = append(out.Erased, t)
 		case cohort.OpWatermark:
 			newest[r.Partition] = w
 		case cohort.OpUnknown:

@@ -67,7 +67,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	app, err := processor.New(c.Config, processor.Deps{
-		Kafka: kafka, Store: store, Registry: registry, Keys: keys, Catalogue: rules, EventClock: c.Events(), Log: tel.Log,
+		Kafka: kafka, Store: store, Registry: registry, Keys: keys, Catalogue: rules, Partitions: c.Partitions, EventClock: c.Events(), Log: tel.Log,
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/partition"
+	"github.com/cohortflow/cohortflow/pkg/seal"
 )
 
 // decode turns records of the log into the machine's. A record that cannot be read
@@ -20,7 +21,7 @@ func (o *Owner) decode(in []kafkaio.Record) []partition.Record {
 			o.log.Error("a record of the log cannot be decoded and is passed over", "offset", r.Offset, "err", err)
 			continue
 		}
-		if e.Kind == event.KindCatalog {
+		if e.Kind == event.KindCatalog || e.Kind == event.KindMerge {
 			if err := avrocodec.DecodeEvent(r.Value, e); err != nil {
 				out.Bad = true
 				continue
@@ -30,24 +31,29 @@ func (o *Owner) decode(in []kafkaio.Record) []partition.Record {
 		if o.cfg.Machine.Ticks {
 			out.Stamp = partition.Stamp(e.AcceptedAt, r.Timestamp, stampSlack)
 		}
-		out.Contacts = o.contacts(e)
+		out.Contacts, out.Account = o.contacts(e)
 		o.spans.remember(r)
 	}
 	return d.records
 }
 
 // contacts seals what the event says about how to reach its person, so that the core,
-// the store and the topics hold nothing that can be read without the key.
-func (o *Owner) contacts(e *event.Event) [][]byte {
-	if e.IDs.Email == "" && e.IDs.Phone == "" {
-		return nil
+// the store and the topics hold nothing that can be read without the key. What a person's own account
+// states about itself takes the place of what it stated before.
+func (o *Owner) contacts(e *event.Event) (told [][]byte, account [2][]byte) {
+	own := e.Kind == event.KindIdentify && e.IDs.CustomerID != "" && e.IDs.CustomerID == e.Person
+	for i, c := range [2]struct {
+		kind  byte
+		plain string
+	}{{seal.KindEmail, e.IDs.Email}, {seal.KindPhone, e.IDs.Phone}} {
+		if c.plain == "" {
+			continue
+		}
+		sealed := o.deps.Keys.Seal(c.kind, c.plain)
+		told = append(told, sealed)
+		if own {
+			account[i] = sealed
+		}
 	}
-	var out [][]byte
-	if e.IDs.Email != "" {
-		out = append(out, o.deps.Keys.Seal('e', e.IDs.Email))
-	}
-	if e.IDs.Phone != "" {
-		out = append(out, o.deps.Keys.Seal('p', e.IDs.Phone))
-	}
-	return out
+	return told, account
 }

@@ -89,7 +89,6 @@ func (o *Owner) perform(ctx context.Context, e partition.Effect) (partition.Inpu
 			EventAt: e.Stamp, AcceptedAt: e.Stamp,
 			Properties: event.Properties{Nested: map[string]string{"catalogue": o.cfg.Machine.CatalogueText}},
 		}
-		partition.AddFormer(record, e.Former)
 		err := o.appendEvent(ctx, record, "__catalogue__")
 		return partition.CatalogueAppended{}, writeFailure(err), err
 	case partition.AppendTick:
@@ -97,6 +96,17 @@ func (o *Owner) perform(ctx context.Context, e partition.Effect) (partition.Inpu
 			Kind: event.KindTick, Source: event.SourceOwner, EventAt: e.Stamp, AcceptedAt: e.Stamp,
 		}, "__tick__")
 		return partition.TickAppended{}, writeFailure(err), err
+	case partition.AppendSweep:
+		err := o.appendEvent(ctx, &event.Event{
+			Kind: event.KindSweep, Source: event.SourceOwner, ID: "sweep-" + e.Name, Name: e.Name, EventAt: e.Stamp, AcceptedAt: e.Stamp,
+		}, "__sweep__")
+		return partition.SweepAppended{}, writeFailure(err), err
+	case partition.Forward:
+		err := o.forward(ctx, e.Events)
+		return partition.Forwarded{Seq: e.Seq}, writeFailure(err), err
+	case partition.LoadSlice:
+		checkpoint, keys, blobs, err := o.deps.Store.LoadSlice(ctx, o.partition, e.Slice)
+		return partition.SliceLoaded{Checkpoint: checkpoint, Keys: keys, Blobs: blobs}, storeFailure(err), err
 	case partition.LoadCheckpoint:
 		b, err := o.deps.Store.Checkpoint(ctx, o.partition)
 		return partition.CheckpointLoaded{Bytes: b}, storeFailure(err), err
@@ -145,6 +155,26 @@ func (o *Owner) appendEvent(ctx context.Context, e *event.Event, key string) err
 		Value: avrocodec.AppendEvent(nil, o.cfg.Topics.EventsID, e),
 	}}); err != nil {
 		return fmt.Errorf("append a %s record: %w", e.Kind, err)
+	}
+	return nil
+}
+
+// forward appends records to the logs of their people's partitions. It is not fenced and
+// may be repeated: a crash after it leaves records that decide nothing the second time.
+func (o *Owner) forward(ctx context.Context, events []event.Event) error {
+	records := make([]kafkaio.OutRecord, len(events))
+	for i := range events {
+		e := &events[i]
+		records[i] = kafkaio.OutRecord{
+			Partition: kafkaio.PartitionFor(e.Person, o.cfg.Partitions), Timestamp: e.AcceptedAt, Key: []byte(e.Person),
+			Value: avrocodec.AppendEvent(nil, o.cfg.Topics.EventsID, e),
+		}
+		if e.Replay {
+			records[i].Headers = []kafkaio.Header{{Key: "x-replay", Value: []byte("1")}}
+		}
+	}
+	if err := o.deps.Append.Produce(ctx, records); err != nil {
+		return fmt.Errorf("pass %d records on to other partitions: %w", len(records), err)
 	}
 	return nil
 }

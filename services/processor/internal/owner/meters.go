@@ -22,6 +22,8 @@ type Meters struct {
 	pathway     metric.Float64Histogram
 	lateness    metric.Float64Histogram
 	evaluations metric.Int64Counter
+	identities  metric.Int64Counter
+	reviewed    metric.Int64Counter
 	operations  metric.Float64Histogram
 	decided     metric.MeasurementOption
 }
@@ -36,6 +38,8 @@ func NewMeters(m metric.Meter) *Meters {
 		pathway:     telemetry.Histogram(m, telemetry.MetricPipelineLatency),
 		lateness:    telemetry.Histogram(m, telemetry.MetricTimersLateness),
 		evaluations: telemetry.Counter(m, telemetry.MetricEvaluations),
+		identities:  telemetry.Counter(m, telemetry.MetricIdentityChanges),
+		reviewed:    telemetry.Counter(m, telemetry.MetricReviewed),
 		operations:  telemetry.Histogram(m, telemetry.MetricDBDuration),
 		decided: metric.WithAttributeSet(attribute.NewSet(
 			telemetry.PathwayType.String("edge"), telemetry.PathwayFrom.String("accepted"), telemetry.PathwayTo.String("transition"))),
@@ -67,8 +71,26 @@ func Observe(m metric.Meter, progress func() map[int32]Progress) {
 	}))
 }
 
-// evaluated counts records that were worked off.
-func (m *Meters) evaluated(ctx context.Context, n int64) { m.evaluations.Add(ctx, n) }
+// worked counts what a tenure did between two looks at it.
+func (m *Meters) worked(ctx context.Context, was, is partition.Stats) {
+	if n := is.Records - was.Records; n > 0 {
+		m.evaluations.Add(ctx, n)
+	}
+	for _, c := range [...]struct {
+		reason string
+		n      int64
+	}{
+		{"merged", is.Merged - was.Merged}, {"forwarded", is.Forwarded - was.Forwarded},
+		{"revived", is.Revived - was.Revived}, {"erased", is.Erased - was.Erased},
+	} {
+		if c.n > 0 {
+			m.identities.Add(ctx, c.n, metric.WithAttributes(telemetry.Reason.String(c.reason)))
+		}
+	}
+	if n := is.Reviewed - was.Reviewed; n > 0 {
+		m.reviewed.Add(ctx, n)
+	}
+}
 
 // stored records how long an operation on the store took; other effects are none.
 func (m *Meters) stored(ctx context.Context, e partition.Effect, took time.Duration, class partition.Failure) {
@@ -80,6 +102,8 @@ func (m *Meters) stored(ctx context.Context, e partition.Effect, took time.Durat
 		name = "load_people"
 	case partition.LoadDeadlines:
 		name = "load_deadlines"
+	case partition.LoadSlice:
+		name = "load_slice"
 	case partition.Commit:
 		name = "commit"
 	default:
@@ -93,10 +117,14 @@ func (m *Meters) stored(ctx context.Context, e partition.Effect, took time.Durat
 }
 
 func direction(op cohort.Op) string {
-	if op == cohort.OpEnter {
+	switch op {
+	case cohort.OpEnter:
 		return "entered"
+	case cohort.OpErased:
+		return "erased"
+	default:
+		return "exited"
 	}
-	return "exited"
 }
 
 func partitionName(p int32) string { return strconv.Itoa(int(p)) }

@@ -37,6 +37,7 @@ type Topics struct {
 type Config struct {
 	Machine       partition.Config // Partition is set per owner
 	Topics        Topics
+	Partitions    int           // of every topic
 	TransactionID string        // prefix; "-pN" is added. Only used to obtain an epoch
 	Timeout       time.Duration // of one effect
 	StopTimeout   time.Duration // for the end in good order
@@ -78,9 +79,9 @@ type Owner struct {
 	settled  atomic.Int64 // committed input offset
 	logTime  atomic.Int64
 	caughtUp atomic.Bool
-	behind   atomic.Int64 // records between position and the end of the log
-	pending  atomic.Int64 // deadlines in memory
-	counted  int64        // records that the meters know of
+	behind   atomic.Int64    // records between position and the end of the log
+	pending  atomic.Int64    // deadlines in memory
+	counted  partition.Stats // what the meters know of
 }
 
 // New makes a tenure; Run runs it.
@@ -208,9 +209,9 @@ func (o *Owner) step(ctx context.Context, in partition.Input) {
 	o.caughtUp.Store(o.machine.CaughtUp())
 	o.behind.Store(o.machine.Lag())
 	o.pending.Store(int64(o.machine.Pending()))
-	if n := o.machine.Stats.Records; n > o.counted {
-		o.deps.Meters.evaluated(ctx, n-o.counted)
-		o.counted = n
+	if o.machine.Stats != o.counted {
+		o.deps.Meters.worked(ctx, o.counted, o.machine.Stats)
+		o.counted = o.machine.Stats
 	}
 	o.spans.forget(position)
 }

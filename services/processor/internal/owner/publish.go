@@ -44,6 +44,10 @@ func (o *Owner) publish(ctx context.Context, e partition.Publish) {
 	// Values are encoded into one buffer first and cut afterwards: it may move while it grows.
 	ends := o.out.ends[:0]
 	for i := range e.Items {
+		if t := &e.Items[i]; t.Op == cohort.OpErased {
+			// A proof that says nothing about whom it is of, to anybody who does not know them.
+			t.Person = o.deps.Keys.Subject(t.Person)
+		}
 		o.out.bytes = avrocodec.AppendTransition(o.out.bytes, o.cfg.Topics.TransitionsID, &e.Items[i])
 		ends = append(ends, len(o.out.bytes))
 	}
@@ -83,6 +87,10 @@ func (o *Owner) publishProfiles(e partition.PublishProfiles) {
 			Partition: o.partition, Timestamp: at, Key: []byte(e.Items[i].Person), Value: o.out.bytes[from:ends[i]],
 		})
 		from = ends[i]
+		if e.Items[i].Deleted {
+			// Readers of the log see that somebody is gone; compaction forgets them.
+			o.out.records = append(o.out.records, kafkaio.OutRecord{Partition: o.partition, Timestamp: at, Key: []byte(e.Items[i].Person)})
+		}
 	}
 	o.append(partition.Profiles, e.Seq, partition.PublishProfiles{}, nil, nil)
 }

@@ -3,6 +3,7 @@ package owner
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -30,6 +31,7 @@ type entry struct {
 	digest    uint64
 	watermark bool
 	tenure    int64
+	processed int64
 }
 
 func (o *Owner) entry(out partition.Output, r *kafkaio.Record) (entry, error) {
@@ -60,7 +62,7 @@ func (o *Owner) entry(out partition.Output, r *kafkaio.Record) (entry, error) {
 			return e, nil
 		}
 	}
-	e.id, e.watermark, e.tenure = mark.Last, true, mark.Tenure
+	e.id, e.watermark, e.tenure, e.processed = mark.Last, true, mark.Tenure, mark.Processed
 	return e, nil
 }
 
@@ -144,6 +146,7 @@ func (o *Owner) readTail(ctx context.Context, e partition.ReadTail) (partition.I
 			if in.Last.Less(x.id) {
 				in.Last = x.id
 			}
+			in.Processed = max(in.Processed, x.processed)
 			switch {
 			case x.watermark || x.id == noID:
 			case x.id.Offset < e.From || e.Output == partition.Profiles:
@@ -192,7 +195,7 @@ func catalogueOf(r *kafkaio.Record) (partition.CatalogueRead, bool) {
 		return partition.CatalogueRead{}, false
 	}
 	text, ok := e.Properties.Nested["catalogue"]
-	return partition.CatalogueRead{Offset: r.Offset, Text: text, Former: partition.FormerOf(&e)}, ok
+	return partition.CatalogueRead{Offset: r.Offset, Text: text, Former: strings.Fields(e.Properties.Strings["former"])}, ok
 }
 
 // findCatalogue looks for the first catalogue of the log.

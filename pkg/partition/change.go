@@ -1,0 +1,38 @@
+package partition
+
+import (
+	"slices"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+)
+
+// Change is what the catalogue in force has changed against those before it. It follows from the
+// log: both are known where the newer one is taken in; the checkpoint keeps it.
+type Change struct {
+	Former  []string         // cohorts that are no more
+	Review  []string         // cohorts that are new, or decided otherwise than by the one before
+	Warming map[string]int64 // cohorts that are not known in full, and until when by log time
+}
+
+// Between tells what changes at an instant of log time when next takes program's place.
+func Between(program, next *cohort.Program, at int64) Change {
+	c := Change{
+		Former: program.FormerUnder(next), Review: program.ChangedUnder(next), Warming: next.WarmingAfter(program, at),
+	}
+	// What is warming yet goes on doing so, unless it is no longer there.
+	for key, until := range program.Warming(at) {
+		if !slices.Contains(next.Cohorts(), key) {
+			continue
+		}
+		if c.Warming == nil {
+			c.Warming = make(map[string]int64)
+		}
+		c.Warming[key] = max(c.Warming[key], until)
+	}
+	return c
+}
+
+// Apply gives the program as it decides after the change.
+func (c Change) Apply(program *cohort.Program) *cohort.Program {
+	return program.WithFormer(c.Former).WithReview(c.Review).WithWarming(c.Warming)
+}

@@ -1,0 +1,110 @@
+package partition
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+)
+
+const (
+	sweepIdle = -1 // Machine.sweep: nothing is to be looked at anew
+	sweepLag  = 64 // records behind which a sweep waits: live records come first
+)
+
+// slice is everybody of one slice, as the store has them at a checkpoint.
+type slice struct {
+	number     int
+	checkpoint []byte
+	keys       []string
+	blobs      [][]byte
+}
+
+// sweepName names the record with which a slice of people is looked at anew under a catalogue.
+func (m *Machine) sweepName(number int) string {
+	return m.program.Revision() + "/" + strconv.Itoa(number)
+}
+
+// sweepDue says that the record of the next slice may be appended.
+func (m *Machine) sweepDue() bool {
+	return m.sweep != sweepIdle && !m.stopping && m.waiting == nil && m.Lag() <= sweepLag && m.now >= m.sweepNext()
+}
+
+func (m *Machine) sweepNext() int64 {
+	if m.swept == m.sweep {
+		return m.sweepAt + tickPatience // it may have got lost
+	}
+	return m.sweepAt + m.cfg.SweepEvery
+}
+
+// takeSweep decides anew about everybody of the slice that a sweep record names, in
+// the order of keys. Which people that are follows from the log: all who were known before
+// this record, in memory or in the store. False = the slice has to be loaded first.
+func (m *Machine) takeSweep(r *Record, logTime int64) bool {
+	if m.sweep == sweepIdle || r.Event.Name != m.sweepName(m.sweep) {
+		return true // of an owner that asked twice, or of another catalogue
+	}
+	if m.expect == nil && m.commit == nil {
+		m.loaded = &slice{number: m.sweep} // nobody is stored yet
+	}
+	if m.loaded == nil || m.loaded.number != m.sweep || !m.current(m.loaded.checkpoint) {
+		m.loaded = nil
+		m.wait(LoadSlice{Slice: m.sweep})
+		return false
+	}
+	keys := slices.Clone(m.loaded.keys)
+	stored := make(map[string][]byte, len(keys))
+	for i, key := range m.loaded.keys {
+		stored[key] = m.loaded.blobs[i]
+	}
+	for _, p := range m.people.ring {
+		if key := p.person.Key; m.cfg.SliceOf(key) == m.sweep {
+			if _, ok := stored[key]; !ok {
+				keys = append(keys, key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if m.people.byKey[key] == nil {
+			m.admit([]string{key}, [][]byte{stored[key]})
+			if m.phase != running {
+				return false
+			}
+		}
+		m.review(m.people.byKey[key], r.Offset, logTime)
+	}
+	m.Stats.Reviewed += int64(len(keys))
+	m.loaded = nil
+	if m.sweep++; m.sweep == m.cfg.Slices {
+		m.sweep = sweepIdle
+	}
+	return true
+}
+
+func (m *Machine) review(p *resident, offset, logTime int64) {
+	from := len(m.decisions.List)
+	changed := m.program.Review(&p.person, logTime, &m.decisions)
+	next := m.program.NextDeadline(&p.person)
+	if changed || next != cohort.Never && (p.person.Armed == 0 || max(next, logTime) < p.person.Armed) {
+		m.touch(p, logTime)
+	}
+	m.number(p, from, offset)
+}
+
+func (m *Machine) sliceLoaded(in SliceLoaded) {
+	e, ok := m.waiting.(LoadSlice)
+	if !ok || m.phase != running {
+		return
+	}
+	m.waiting = nil
+	switch {
+	case m.current(in.Checkpoint):
+		m.loaded = &slice{number: e.Slice, checkpoint: in.Checkpoint, keys: in.Keys, blobs: in.Blobs}
+	case m.known(in.Checkpoint):
+		// A commit has passed this load: what it wrote may be missing, and be evicted by now.
+		m.wait(e)
+	default:
+		m.endTenure(Conflict, "a slice of people was read under another checkpoint")
+	}
+}

@@ -121,3 +121,21 @@ func check(t *testing.T, r *Resolver, b []byte, want cohort.Transition) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Readers that ask the built-in registry find both versions, and the newest as such.
+func TestHandler_ListsEveryVersion(t *testing.T) {
+	h := NewEmbedded().Handler()
+	get := func(path string) string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return strings.TrimSpace(w.Body.String())
+	}
+	versions := "/subjects/" + schemas.TransitionsSubject + "/versions"
+	if got := get(versions); got != "[1,2]" {
+		t.Errorf("versions: got %s, want [1,2]", got)
+	}
+	var latest struct{ ID, Version int }
+	if err := json.Unmarshal([]byte(get(versions+"/latest")), &latest); err != nil || latest.Version != 2 || latest.ID != 8 {
+		t.Errorf("latest: got %+v, %v, want version 2 with id 8", latest, err)
+	}
+}

@@ -94,23 +94,26 @@ func (g *Program) announce(p *Person, from int, released [][]byte, o *Observatio
 		}
 	}
 	for i := range p.stays {
-		s := &p.stays[i]
-		c := &g.cohorts[s.cohort]
-		if entered(told, c.key) {
-			continue
+		if c := &g.cohorts[p.stays[i].cohort]; !entered(told, c.key) {
+			g.again(p, &p.stays[i], Transition{
+				Reason: ReasonContactsChanged, SourceID: o.ID, SourceAt: min(o.At, logTime), AcceptedAt: o.AcceptedAt, Contacts: released,
+			}, logTime, out)
 		}
-		t := Transition{
-			Op: OpExit, Person: p.Key, Cohort: c.key, Catalogue: g.revision, EffectiveAt: logTime, DecidedAt: logTime,
-			Reason: ReasonContactsChanged, SourceID: o.ID, SourceAt: min(o.At, logTime), AcceptedAt: o.AcceptedAt,
-			Contacts: released, Version: p.Version + 1,
-		}
-		out.List = append(out.List, t)
-		t.Op, t.Contacts, t.Version = OpEnter, p.Contacts, p.Version+2
-		t.ValidUntil = validUntil(g.leavesAt(p, s.cohort, standing{in: true, entered: s.entered, leaving: s.leaving}, max(p.judged, p.latestFact(c))))
-		t.WarmingUntil = c.warms(logTime)
-		out.List = append(out.List, t)
-		p.Version += 2
 	}
+}
+
+// again tells a stay that goes on as an exit and an entry of one instant; t says why, and which
+// contacts the exit releases.
+func (g *Program) again(p *Person, s *stay, t Transition, logTime int64, out *Decisions) {
+	c := &g.cohorts[s.cohort]
+	t.Op, t.Person, t.Cohort, t.Catalogue = OpExit, p.Key, c.key, g.revision
+	t.EffectiveAt, t.DecidedAt, t.Version = logTime, logTime, p.Version+1
+	out.List = append(out.List, t)
+	t.Op, t.Contacts, t.Version = OpEnter, p.Contacts, p.Version+2
+	t.ValidUntil = validUntil(g.leavesAt(p, s.cohort, standing{in: true, entered: s.entered, leaving: s.leaving}, max(p.judged, p.latestFact(c))))
+	t.WarmingUntil = c.warms(logTime)
+	out.List = append(out.List, t)
+	p.Version += 2
 }
 
 func entered(list []Transition, cohort string) bool {

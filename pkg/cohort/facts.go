@@ -31,7 +31,7 @@ func insert(facts []Fact, f Fact, keep int) (_ []Fact, place int, changed bool) 
 	for place < len(facts) && facts[place].newer(f) {
 		place++
 	}
-	if place == keep {
+	if place >= keep {
 		return facts, place, false
 	}
 	if place < len(facts) && facts[place].same(f) {

@@ -263,7 +263,7 @@ func TestReview_DecidesAsIfItHadAlwaysBeenSo(t *testing.T) {
 				continue
 			}
 			warming = after.WarmingAfter(before, live.logTime)
-			next := after.WithFormer(before.FormerUnder(after)).WithReview(before.ChangedUnder(after)).WithWarming(warming)
+			next := after.WithFormer(before.FormerUnder(after)).WithReview(before.ChangedUnder(after), nil).WithWarming(warming)
 			p := new(Person)
 			if err := next.Decode("p", before.Append(nil, live.person("p")), p); err != nil {
 				t.Fatal(err)

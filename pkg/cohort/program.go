@@ -21,6 +21,7 @@ type Program struct {
 	attributeOf map[string]int
 	traits      int    // predicates on attributes
 	review      []bool // cohorts that Review looks at; nil = none
+	announced   []bool // cohorts whose members Review tells anew; nil = none
 }
 
 // attributeDef is one attribute that predicates read.

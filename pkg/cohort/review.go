@@ -19,16 +19,25 @@ func (g *Program) ChangedUnder(next *Program) []string {
 	return keys
 }
 
-// WithReview gives the program together with the cohorts that are to be looked at anew.
-func (g *Program) WithReview(keys []string) *Program {
+// WithReview gives the program together with the cohorts that are to be looked at anew,
+// and those whose members are to be told anew, since they are known in full now.
+func (g *Program) WithReview(review, announced []string) *Program {
 	with := *g
-	with.review = make([]bool, len(g.cohorts))
+	with.review, with.announced = g.chosen(review), g.chosen(announced)
+	return &with
+}
+
+func (g *Program) chosen(keys []string) []bool {
+	if len(keys) == 0 {
+		return nil
+	}
+	chosen := make([]bool, len(g.cohorts))
 	for _, key := range keys {
 		if i := slices.Index(g.keys, key); i >= 0 {
-			with.review[i] = true
+			chosen[i] = true
 		}
 	}
-	return &with
+	return chosen
 }
 
 // Review looks at somebody anew after another program has taken the place of the one
@@ -40,7 +49,7 @@ func (g *Program) Review(p *Person, logTime int64, out *Decisions) bool {
 	if p.judged == unjudged {
 		return false
 	}
-	before := p.judged
+	before, from := p.judged, len(out.List)
 	changed := g.retire(p, logTime, out)
 	if g.narrow(p) {
 		changed = true
@@ -68,6 +77,13 @@ func (g *Program) Review(p *Person, logTime int64, out *Decisions) bool {
 		}
 		d := g.turn(p, i, s, effective, logTime, out)
 		d.Reason, d.AcceptedAt = ReasonDefinitionChanged, logTime
+	}
+	for i := range p.stays {
+		s := &p.stays[i]
+		if g.announced != nil && g.announced[s.cohort] && !entered(out.List[from:], g.keys[s.cohort]) {
+			g.again(p, s, Transition{Reason: ReasonWarmed, AcceptedAt: logTime}, logTime, out)
+			changed = true
+		}
 	}
 	if !changed {
 		// Nothing to write, unless something began and ended in between.

@@ -21,6 +21,7 @@ const (
 	ReasonOutranked         = "outranked"          // a stronger cohort of the group took the person
 	ReasonLateEvent         = "late_event"         // an event came late and corrects what was decided without it
 	ReasonContactsChanged   = "contacts_changed"   // an exit and an entry of one instant: the stay goes on, the contacts are others
+	ReasonWarmed            = "warmed"             // an exit and an entry of one instant: the stay goes on, its cohort is known in full from here
 	ReasonMerged            = "merged"             // the person is another one from here on, who takes over what they were in
 	ReasonErased            = "erased"             // the person was deleted or suppressed
 )

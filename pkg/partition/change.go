@@ -11,6 +11,7 @@ import (
 type Change struct {
 	Former  []string         // cohorts that are no more
 	Review  []string         // cohorts that are new, or decided otherwise than by the one before
+	Warmed  []string         // cohorts that have come to be known in full, and whose members are told anew
 	Warming map[string]int64 // cohorts that are not known in full, and until when by log time
 }
 
@@ -32,7 +33,25 @@ func Between(program, next *cohort.Program, at int64) Change {
 	return c
 }
 
+// warm gives the change after an instant of log time: what has become known by then has.
+// False = nothing has.
+func (c Change) warm(at int64) (Change, bool) {
+	next := Change{Former: c.Former}
+	for key, until := range c.Warming {
+		if until <= at {
+			next.Warmed = append(next.Warmed, key)
+			continue
+		}
+		if next.Warming == nil {
+			next.Warming = make(map[string]int64)
+		}
+		next.Warming[key] = until
+	}
+	slices.Sort(next.Warmed)
+	return next, len(next.Warmed) > 0
+}
+
 // Apply gives the program as it decides after the change.
 func (c Change) Apply(program *cohort.Program) *cohort.Program {
-	return program.WithFormer(c.Former).WithReview(c.Review).WithWarming(c.Warming)
+	return program.WithFormer(c.Former).WithReview(c.Review, c.Warmed).WithWarming(c.Warming)
 }

@@ -50,6 +50,7 @@ func (c Checkpoint) Append(dst []byte) []byte {
 	dst = appendNumbers(dst, c.Change.Warming)
 	dst = appendTexts(dst, c.Change.Former)
 	dst = appendTexts(dst, c.Change.Review)
+	dst = appendTexts(dst, c.Change.Warmed)
 	dst = binary.AppendUvarint(dst, uint64(len(c.Catalogue)))
 	return append(dst, c.Catalogue...)
 }
@@ -154,6 +155,7 @@ func DecodeCheckpoint(b []byte) (c Checkpoint, err error) {
 		}
 		c.Sizes, c.Change.Warming = numbers("sizes"), numbers("warming")
 		c.Change.Former, c.Change.Review = texts("former cohorts"), texts("cohorts to review")
+		c.Change.Warmed = texts("cohorts that have warmed")
 	}
 	n := unsigned("catalogue length")
 	if err != nil {

@@ -16,7 +16,7 @@ func TestCheckpoint_ComesBackAsItWas(t *testing.T) {
 			CatalogueAt: rapid.Int64().Draw(t, "at"), Catalogue: rapid.String().Draw(t, "catalogue"),
 			Sweep: rapid.Int32Range(0, 64).Draw(t, "sweep"), Sizes: rapid.MapOfN(rapid.String(), rapid.Int64(), 0, 4).Draw(t, "sizes"),
 			Change: Change{
-				Former: rapid.Permutation([]string{"a", "b"}).Draw(t, "former"), Review: []string{"c"},
+				Former: rapid.Permutation([]string{"a", "b"}).Draw(t, "former"), Review: []string{"c"}, Warmed: []string{"w"},
 				Warming: rapid.MapOfN(rapid.String(), rapid.Int64(), 0, 2).Draw(t, "warming"),
 			},
 			Furthest: rapid.Int64().Draw(t, "furthest"), Seq: rapid.Int64().Draw(t, "seq"),

@@ -14,6 +14,7 @@ type fold struct {
 	w       *world
 	rules   *cohort.Program
 	people  map[string]*cohort.Person
+	changed Change
 	logTime int64
 	sweep   int
 	out     cohort.Decisions
@@ -193,7 +194,8 @@ func (f *fold) change(e *event.Event) {
 		return
 	}
 	before, next := f.rules, f.w.all[e.Properties.Nested["catalogue"]]
-	f.rules = Between(before, next, f.logTime).Apply(next)
+	f.changed = Between(before, next, f.logTime)
+	f.rules = f.changed.Apply(next)
 	for key, p := range f.people {
 		f.people[key] = f.decode(key, before.Append(nil, p))
 	}
@@ -201,6 +203,12 @@ func (f *fold) change(e *event.Event) {
 }
 
 func (f *fold) review(e *event.Event) {
+	if e.Name == f.rules.Revision()+"/"+warmedRecord {
+		if change, any := f.changed.warm(f.logTime); any && f.sweep == sweepIdle {
+			f.changed, f.rules, f.sweep = change, change.Apply(f.rules), 0
+		}
+		return
+	}
 	if f.sweep == sweepIdle || e.Name != f.rules.Revision()+"/"+string(rune('0'+f.sweep)) {
 		return
 	}

@@ -172,7 +172,7 @@ func New(cfg Config) *Machine {
 	return &Machine{
 		cfg: cfg, people: newPeople(cfg.Residents), stored: make(map[int64]struct{}),
 		highWater: [outputs]cohort.ID{{Offset: -1}, {Offset: -1}}, catalogueAt: -1,
-		sweep: sweepIdle, swept: sweepIdle,
+		sweep: sweepIdle, swept: sweepIdle - 1,
 	}
 }
 
@@ -301,7 +301,7 @@ func (m *Machine) NextWake() int64 {
 		}
 		at = min(at, m.loadedUntil-loadAhead)
 	}
-	if m.sweep != sweepIdle && !m.stopping && m.waiting == nil && m.Lag() <= sweepLag {
+	if !m.stopping && m.waiting == nil && m.Lag() <= sweepLag {
 		at = min(at, m.sweepNext())
 	}
 	if m.settled() > m.markedAt[Transitions] {

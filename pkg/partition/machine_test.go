@@ -43,6 +43,11 @@ func (o *owner) sizes(t *testing.T) {
 			want[x.tr.Cohort]--
 		}
 	}
+	for key, until := range o.m.changed.Warming {
+		if until <= o.m.logTime {
+			t.Fatalf("%s has been known in full since %d, and at %d nobody has been told", key, until, o.m.logTime)
+		}
+	}
 	zero := func(_ string, n int64) bool { return n == 0 }
 	got := maps.Clone(o.m.checkpoint.Sizes)
 	maps.DeleteFunc(got, zero)
@@ -200,22 +205,28 @@ func TestMachine_SurvivesItsFaults(t *testing.T) {
 				w.past = nil
 			case k == 5:
 				w.live(5)
+			case k == 7 && w.r.IntN(3) == 0:
+				w.now += 50 * minute // a night; what has been warming is known
 			case k == 6 && w.r.IntN(3) == 0:
 				w.wanted = []string{"rules", "changed"}[w.r.IntN(2)]
 			}
 			o.turn()
 		}
+		o := w.settle(t)
+		if seed%4 == 0 {
+			w.now += 50 * minute
+			o = w.settle(t)
+		}
 		for k, n := range w.count {
 			seen[k] += n
 		}
-		o := w.settle(t)
 		seen["repeated"] += int(o.m.Stats.Repeated)
 		if o.m.Stats.Contrary != 0 {
 			t.Fatalf("seed %d: %d decisions contradict what was published", seed, o.m.Stats.Contrary)
 		}
 		w.judge(t, seed)
 	}
-	for _, k := range []string{"tenure", "kill", "rollback", "store lost", "tick", "answer lost", "not sent", "repeated", "stale fetch", "sweep", "forward"} {
+	for _, k := range []string{"tenure", "kill", "rollback", "store lost", "tick", "answer lost", "not sent", "repeated", "stale fetch", "sweep", "forward", "warmed"} {
 		if seen[k] == 0 {
 			t.Errorf("%s never happened", k)
 		}

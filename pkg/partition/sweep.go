@@ -25,22 +25,67 @@ func (m *Machine) sweepName(number int) string {
 	return m.program.Revision() + "/" + strconv.Itoa(number)
 }
 
-// sweepDue says that the record of the next slice may be appended.
-func (m *Machine) sweepDue() bool {
-	return m.sweep != sweepIdle && !m.stopping && m.waiting == nil && m.Lag() <= sweepLag && m.now >= m.sweepNext()
+// warmedRecord in the place of a number: cohorts that were warming are known in full.
+const warmedRecord = "warmed"
+
+// sweepDue gives the record of a sweep that may be appended; empty = none.
+func (m *Machine) sweepDue() string {
+	if m.now < m.sweepNext() || m.stopping || m.waiting != nil || m.Lag() > sweepLag {
+		return ""
+	}
+	if m.sweep != sweepIdle {
+		return m.sweepName(m.sweep)
+	}
+	return m.program.Revision() + "/" + warmedRecord
 }
 
+// sweepNext is the wall time at which a record of a sweep may be due; Never = there is none.
 func (m *Machine) sweepNext() int64 {
+	at := m.sweepAt + m.cfg.SweepEvery
 	if m.swept == m.sweep {
-		return m.sweepAt + tickPatience // it may have got lost
+		at = m.sweepAt + tickPatience // it may have got lost
 	}
-	return m.sweepAt + m.cfg.SweepEvery
+	if m.sweep != sweepIdle {
+		return at
+	}
+	soonest := cohort.Never
+	if m.cfg.Slices > 0 {
+		for _, until := range m.changed.Warming {
+			soonest = min(soonest, until)
+		}
+	}
+	switch {
+	case soonest >= cohort.Forever:
+		return cohort.Never
+	case m.cfg.Ticks:
+		return max(at, soonest)
+	case soonest <= m.logTime:
+		return at // time is data, and it is there
+	default:
+		return cohort.Never
+	}
+}
+
+// warmed takes the record in that says that cohorts may have become known in full:
+// whoever is in them is told anew, slice by slice.
+func (m *Machine) warmed(logTime int64) {
+	change, any := m.changed.warm(logTime)
+	if !any || m.sweep != sweepIdle {
+		return
+	}
+	m.changed = change
+	m.program = change.Apply(m.program)
+	m.sweep, m.swept = 0, sweepIdle-1
 }
 
 // takeSweep decides anew about everybody of the slice that a sweep record names, in
 // the order of keys. Which people that are follows from the log: all who were known before
 // this record, in memory or in the store. False = the slice has to be loaded first.
 func (m *Machine) takeSweep(r *Record, logTime int64) bool {
+	if r.Event.Name == m.program.Revision()+"/"+warmedRecord {
+		m.warmed(logTime)
+		return true
+	}
 	if m.sweep == sweepIdle || r.Event.Name != m.sweepName(m.sweep) {
 		return true // of an owner that asked twice, or of another catalogue
 	}

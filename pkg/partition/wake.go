@@ -25,9 +25,9 @@ func (m *Machine) wake() {
 		m.appending = true
 		m.do(AppendCatalogue{Stamp: m.stamp()})
 	}
-	if m.sweepDue() {
+	if name := m.sweepDue(); name != "" {
 		m.swept, m.sweepAt = m.sweep, m.now
-		m.do(AppendSweep{Stamp: m.stamp(), Name: m.sweepName(m.sweep)})
+		m.do(AppendSweep{Stamp: m.stamp(), Name: name})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -48,6 +49,7 @@ func changedProgram(t testing.TB) *cohort.Program {
 		Cohorts: []cohort.Definition{
 			{Key: "buyer", When: &cohort.Condition{Did: &cohort.Did{Event: "order", Within: 40 * minute}}},
 			{Key: "intent", When: &cohort.Condition{Did: &cohort.Did{Event: "view", AtLeast: 2, Within: 30 * minute}}},
+			{Key: "keen", When: &cohort.Condition{Did: &cohort.Did{Event: "view", AtLeast: 3, Within: 45 * minute}}},
 			{Key: "gone", When: &cohort.Condition{Silent: &cohort.Silent{Event: "view", For: 50 * minute}}},
 		},
 	})
@@ -319,6 +321,9 @@ func (o *owner) carryOut(e Effect) {
 		o.maybe(e, func() Input { w.catalogue(wanted); return CatalogueAppended{} })
 	case AppendSweep:
 		w.count["sweep"]++
+		if strings.HasSuffix(e.Name, warmedRecord) {
+			w.count["warmed"]++
+		}
 		o.maybe(e, func() Input {
 			w.add(&event.Event{Kind: event.KindSweep, Name: e.Name}, e.Stamp)
 			return SweepAppended{}

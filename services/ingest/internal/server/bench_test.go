@@ -26,7 +26,8 @@ func benchmark(b *testing.B, path, body string, events int) {
 	h := newHouse(b, func(c *Config) { c.MaxBody = 1 << 20 })
 	h.Open(intake.NewWriter(intake.Config{
 		Events: null{}, Quarantine: null{}, EventsID: eventsID, QuarantineID: quarantineID, Partitions: 12,
-		MaxRecord: 256 << 10, MaxKept: 256 << 10, MaxRequest: 8 << 20, Tracer: h.tracer.Tracer("test"), Meter: h.meter.Meter("test"),
+		MaxRecord: 256 << 10, MaxKept: 256 << 10, MaxRequest: 8 << 20, LinkCache: 1 << 20,
+		Tracer: h.tracer.Tracer("test"), Meter: h.meter.Meter("test"),
 	}))
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
@@ -60,6 +61,15 @@ func BenchmarkBatch500(b *testing.B) {
 	calls := make([]string, 500)
 	for i := range calls {
 		calls[i] = purchase(i)
+	}
+	benchmark(b, "/v1/batch", `{"batch":[`+strings.Join(calls, ",")+`]}`, len(calls))
+}
+
+// Events that name three keys of one person, whose links the log knows.
+func BenchmarkLinked500(b *testing.B) {
+	calls := make([]string, 500)
+	for i := range calls {
+		calls[i] = strings.Replace(purchase(i), `"context":{`, fmt.Sprintf(`"anonymousId":"anon_%d","context":{"traits":{"email":"u_%d@example.com"},`, i, i), 1)
 	}
 	benchmark(b, "/v1/batch", `{"batch":[`+strings.Join(calls, ",")+`]}`, len(calls))
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,8 +78,12 @@ func TestMetrics_CountViolationsByEventPropertyAndRule(t *testing.T) {
 		h.reopen(h.cfg)
 		h.send(t, http.MethodPost, "/v1/track", untyped, withKey).success(t)
 		h.send(t, http.MethodPost, "/v1/batch", `{"batch":[`+untyped+`,{]}`, withKey).success(t) // none of it is taken
+		h.send(t, http.MethodPost, "/v1/track", strings.Replace(untyped, "978", `"`+strings.Repeat("x", 40<<10)+`"`, 1), withKey).success(t)
 		const name = telemetry.MetricIngestTaxonomy + " order "
 		want := map[string]int64{name + "total required": 1, name + "currency type": 1}
+		if mode == taxonomy.Refuse {
+			want[name+"total required"] = 2 // refused for that before it is found to be too large
+		}
 		if diff := cmp.Diff(want, counted(t, reader, telemetry.MetricIngestTaxonomy)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", mode, diff)
 		}

@@ -186,6 +186,19 @@ func TestMerge_OfOnePersonWithThemselvesIsKept(t *testing.T) {
 
 const linking = `{"event":"E","userId":"u","anonymousId":"anon"}`
 
+// Within one request a link is told once as well, and told again when another came between.
+func TestLinks_AreToldOnceInABatch(t *testing.T) {
+	h := newHouse(t)
+	call := func(user string) string {
+		return `{"type":"track","event":"E","userId":"` + user + `","anonymousId":"anon"}`
+	}
+	h.send(t, http.MethodPost, "/v1/batch", `{"batch":[`+strings.Join([]string{call("u"), call("u"), call("v"), call("u"), call("u")}, ",")+`]}`, withKey).success(t)
+	want := []told{{event.NameLink, "anon", "u"}, {event.NameLink, "anon", "v"}, {event.NameLink, "anon", "u"}}
+	if diff := cmp.Diff(want, toldOf(h.links(t))); diff != "" {
+		t.Errorf("links (-want +got):\n%s", diff)
+	}
+}
+
 func TestLinks_AreToldOnceAnHour(t *testing.T) {
 	h := newHouse(t)
 	for range 3 {
@@ -240,24 +253,23 @@ func TestLinks_AreToldAgainAfterAnError(t *testing.T) {
 	}
 }
 
-// An event that is too large for its links is taken without them or not at all.
+// Where the room of a request ends between an event and its links, neither is taken.
 func TestLinks_GoWithTheirEventOrNotAtAll(t *testing.T) {
-	h := newHouse(t)
-	one := `{"type":"identify","userId":"u%d","anonymousId":"anon%d","messageId":"m%d","traits":{"email":"a%d@example.com","fill":"` + strings.Repeat("x", 100) + `"}}`
 	var calls []string
-	for i := range 150 {
-		calls = append(calls, fmt.Sprintf(one, i, i, i, i))
+	for i := range 20 {
+		calls = append(calls, fmt.Sprintf(`{"type":"identify","userId":"u%d","anonymousId":"anon%d","messageId":"m%d","traits":{"email":"a%d@example.com"}}`, i, i, i, i))
 	}
-	cfg := h.cfg
-	h.Open(intake.NewWriter(intake.Config{
-		Events: &h.events, Quarantine: &h.quarantine, EventsID: eventsID, QuarantineID: quarantineID, Partitions: partitions,
-		MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: 20 << 10, LinkCache: 16,
-		Tracer: cfg.TracerProvider.Tracer("test"), Meter: cfg.MeterProvider.Meter("test"),
-	}))
-	h.send(t, http.MethodPost, "/v1/batch", `{"batch":[`+strings.Join(calls, ",")+`]}`, withKey).success(t)
-	events, links, kept := len(h.log(t)), len(h.links(t)), len(h.kept(t))
-	if events == 0 || kept == 0 || events+kept != 150 || links != 2*events {
-		t.Errorf("got %d events, %d links, %d kept", events, links, kept)
+	for room := 2000; room < 2600; room += 20 {
+		h := newHouse(t)
+		h.Open(intake.NewWriter(intake.Config{
+			Events: &h.events, Quarantine: &h.quarantine, EventsID: eventsID, QuarantineID: quarantineID, Partitions: partitions,
+			MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: room, LinkCache: 1 << 10, Tracer: h.cfg.TracerProvider.Tracer("test"), Meter: h.cfg.MeterProvider.Meter("test"),
+		}))
+		h.send(t, http.MethodPost, "/v1/batch", `{"batch":[`+strings.Join(calls, ",")+`]}`, withKey).success(t)
+		events, links, kept := len(h.log(t)), len(h.links(t)), len(h.kept(t))
+		if events == 0 || kept == 0 || events+kept != len(calls) || links != 2*events {
+			t.Errorf("room for %d bytes: got %d events, %d links, %d kept", room, events, links, kept)
+		}
 	}
 }
 

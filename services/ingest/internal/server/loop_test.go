@@ -15,6 +15,7 @@ func TestLoop_WhatIsOursIsRefusedOnEverySurface(t *testing.T) {
 	for name, properties := range map[string]string{
 		"own property":           `{"cohortflow.into":"somebody"}`,
 		"own property, a number": `{"cohortflow.hops":1}`,
+		"own property, a truth":  `{"cohortflow.x":true}`,
 		"own property, nested":   `{"cohortflow.state":{"a":1}}`,
 		"SalesWings values":      values,
 		"inside of an object":    `{"values":` + values + `}`,

@@ -64,7 +64,7 @@ func (s *Server) cohorts(ctx context.Context, r *http.Request) (any, *Problem) {
 				continue
 			}
 			seen[c.Key] = true
-			one := described(in, c)
+			one := cohortOf(in, c)
 			if sizes != nil {
 				one.Size = new(sizes(c.Key))
 			}
@@ -77,8 +77,8 @@ func (s *Server) cohorts(ctx context.Context, r *http.Request) (any, *Problem) {
 	return a, nil
 }
 
-// described tells what the catalogue says of a cohort.
-func described(in *rules.Rules, c *catalogue.Cohort) Cohort {
+// cohortOf tells what the catalogue says of a cohort.
+func cohortOf(in *rules.Rules, c *catalogue.Cohort) Cohort {
 	one := Cohort{
 		Key: c.Key, Name: c.Name, Description: c.Description, Owner: c.Owner, Audience: c.Audience, Rule: textOrNull(in.Text(c.Key)),
 		Groups: []string{}, Audiences: []Audience{}, Destinations: []string{},

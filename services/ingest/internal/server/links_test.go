@@ -8,12 +8,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
-	"github.com/cohortflow/cohortflow/services/ingest/internal/normalise"
 )
 
 // told is a link record without what it has from its message.
@@ -145,45 +143,6 @@ func TestLinks_RecordSaysOfTheMessageWhoAndWhen(t *testing.T) {
 	}
 }
 
-func TestMerge_IsFiledUnderWhoVanishes(t *testing.T) {
-	h := newHouse(t)
-	for name, c := range map[string]struct {
-		path, body, vanishing, into string
-		change                      func(*http.Request)
-	}{
-		"track v1":         {"/api/v1/merge_customers", `{"primary":{"id":"u"},"secondary":{"cio_id":"c0ffee"}}`, "cio_c0ffee", "u", withTrack},
-		"track v2":         {"/api/v2/entity", `{"type":"person","action":"merge","primary":{"email":"a@example.com"},"secondary":{"id":"v"}}`, "v", h.cfg.Keys.EmailKey("a@example.com"), withTrack},
-		"alias":            {"/v1/alias", `{"userId":"u","previousId":"anon"}`, "anon", "u", withKey},
-		"alias, anonymous": {"/v1/alias", `{"userId":"u","previousId":"anon","anonymousId":"anon"}`, "anon", "u", withKey},
-		"alias of an email": {
-			"/v1/alias", `{"userId":"u","previousId":"a@example.com"}`, h.cfg.Keys.EmailKey("a@example.com"), "u", withKey,
-		},
-	} {
-		h := newHouse(t)
-		h.send(t, http.MethodPost, c.path, c.body, c.change).success(t)
-		if diff := cmp.Diff([]told{{event.NameMerge, c.vanishing, c.into}}, toldOf(h.all(t))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-}
-
-func TestMerge_OfOnePersonWithThemselvesIsKept(t *testing.T) {
-	for _, c := range []struct {
-		path, body, reason string
-		status             int
-		change             func(*http.Request)
-	}{
-		{"/api/v1/merge_customers", `{"primary":{"id":"u"},"secondary":{"id":"u"}}`, normalise.ReasonSamePerson, http.StatusBadRequest, withTrack},
-		{"/api/v1/merge_customers", `{"primary":{"id":"A@example.com"},"secondary":{"email":"a@example.com"}}`, normalise.ReasonSamePerson, http.StatusBadRequest, withTrack},
-		{"/v1/alias", `{"userId":"u","previousId":"u"}`, normalise.ReasonSamePerson, http.StatusOK, withKey},
-		{"/v1/alias", `{"anonymousId":"a","previousId":"u"}`, normalise.ReasonMissing, http.StatusOK, withKey},
-	} {
-		h := newHouse(t)
-		h.send(t, http.MethodPost, c.path, c.body, c.change).want(t, c.status)
-		h.onlyKept(t, c.reason)
-	}
-}
-
 const linking = `{"event":"E","userId":"u","anonymousId":"anon"}`
 
 // Within one request a link is told once as well, and told again when another came between.
@@ -271,55 +230,4 @@ func TestLinks_GoWithTheirEventOrNotAtAll(t *testing.T) {
 			t.Errorf("room for %d bytes: got %d events, %d links, %d kept", room, events, links, kept)
 		}
 	}
-}
-
-// Whatever comes in whatever order, from whomever: each link is in the log within the
-// hour before each message that tells of it, also while writes fail.
-func TestLinks_ReachTheLogWithinTheHour(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		h := newHouse(t)
-		h.linkCache = rapid.SampledFrom([]int{0, 1, 3, 1 << 10}).Draw(r, "places")
-		h.reopen(h.cfg)
-		last := map[[2]string]int64{}
-		read := 0
-		for range rapid.IntRange(1, 40).Draw(r, "messages") {
-			h.clock = h.clock.Add(time.Duration(rapid.IntRange(0, 40).Draw(r, "minutes")) * time.Minute)
-			customer := rapid.SampledFrom([]string{"", "u", "v", "a@example.com"}).Draw(r, "customer")
-			anonymous := rapid.SampledFrom([]string{"", "x", "y", "u"}).Draw(r, "anonymous")
-			email := rapid.SampledFrom([]string{"", "a@example.com", "b@example.com", "B@example.com "}).Draw(r, "email")
-			ago := time.Duration(rapid.IntRange(0, 300).Draw(r, "ago")) * time.Minute
-			fails := rapid.IntRange(0, 5).Draw(r, "fails") == 0
-			if fails {
-				h.events.fail(kafkaio.ErrUnavailable)
-			}
-			body := fmt.Sprintf(`{"userId":%q,"anonymousId":%q,"timestamp":%q,"traits":{"email":%q}}`, customer, anonymous, h.clock.Add(-ago).Format(time.RFC3339), email)
-			got := h.send(t, http.MethodPost, "/v1/identify", body, withKey)
-			h.events.fail(nil)
-			all := h.all(t)
-			for _, e := range all[read:] {
-				if isLink(e) {
-					last[[2]string{e.Person, e.Properties.Strings[event.PropertyInto]}] = e.AcceptedAt
-					if strings.Contains(e.Person, "@") || e.Person == e.Properties.Strings[event.PropertyInto] {
-						r.Fatalf("got link %+v", e)
-					}
-				}
-			}
-			read = len(all)
-			if fails || got.status != http.StatusOK {
-				continue
-			}
-			ids := event.Identifiers{CustomerID: customer, Email: strings.TrimSpace(email), AnonymousID: anonymous}
-			into := normalise.PersonKey(h.cfg.Keys, ids)
-			weaker := []string{anonymous}
-			if email != "" {
-				weaker = append(weaker, h.cfg.Keys.EmailKey(email))
-			}
-			for _, w := range weaker {
-				at, ok := last[[2]string{w, into}]
-				if w != "" && w != into && (!ok || h.clock.UnixMilli()-at >= time.Hour.Milliseconds()) {
-					r.Fatalf("%s: the link of %s to %s is not in the log of the hour", body, w, into)
-				}
-			}
-		}
-	})
 }

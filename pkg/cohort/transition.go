@@ -69,6 +69,12 @@ type Transition struct {
 	WarmingUntil int64
 }
 
+// GoesOn says whether an exit is told only for the entry that follows it: the stay goes on,
+// and what has changed is how the person is reached or how well the cohort is known.
+func (t *Transition) GoesOn() bool {
+	return t.Op == OpExit && (t.Reason == ReasonContactsChanged || t.Reason == ReasonWarmed)
+}
+
 // Watermark is the fence and heartbeat record of an output partition.
 type Watermark struct {
 	Partition int32

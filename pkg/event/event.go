@@ -97,6 +97,12 @@ type Event struct {
 	Clamped    bool // EventAt was ahead of AcceptedAt and was set to it
 }
 
+// Own says whether a record is one that Cohortflow wrote beside the messages it was sent: by the
+// owner of a partition, by ingest to link two keys, or passed on from one key to another.
+func (e *Event) Own() bool {
+	return e.Source == SourceOwner || e.Kind == KindMerge && (e.Name == NameLink || e.Name == NameRelink) || e.Properties.Numbers[PropertyHops] > 0
+}
+
 // Names of the records of KindMerge that say where somebody has gone. Person is who
 // vanishes, Properties.Strings[PropertyInto] the person key that they become.
 const (

@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config, tel *telemetry.T) error {
 		return err
 	}
 	take, err := ingest.New(cfg.Ingest, ingest.Deps{
-		Kafka: f.kafka, Registry: f.registry, Keys: f.keys, Partitions: cfg.Partitions, EventClock: cfg.Events(), Log: tel.Log,
+		Kafka: f.kafka, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, Partitions: cfg.Partitions, EventClock: cfg.Events(), Log: tel.Log,
 	})
 	if err != nil {
 		return err

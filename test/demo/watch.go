@@ -60,10 +60,10 @@ func (w *watch) take(topic string, r *kafkaio.Record, now time.Time) error {
 	switch topic {
 	case schemas.EventsTopic:
 		var e event.Event
-		if err := avrocodec.DecodeEventHead(r.Value, &e); err != nil {
+		if err := avrocodec.DecodeEvent(r.Value, &e); err != nil {
 			return fail(err)
 		}
-		if e.Source != event.SourceOwner {
+		if !e.Own() {
 			w.board.event(now)
 		}
 	case schemas.QuarantineTopic:

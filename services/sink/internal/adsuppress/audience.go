@@ -26,7 +26,7 @@ func ends(t *cohort.Transition) bool {
 
 // releases says whether a transition only gives contacts up, while the stay goes on.
 func releases(t *cohort.Transition) bool {
-	return t.Op == cohort.OpExit && t.Reason == cohort.ReasonContactsChanged
+	return t.GoesOn()
 }
 
 // Platforms lists the platforms that some excluding audience of the catalogue names,

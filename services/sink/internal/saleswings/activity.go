@@ -28,7 +28,7 @@ type Activity struct {
 // givesUp says whether a transition only takes contacts back, while the stay goes on:
 // the entry that follows tells of the others.
 func givesUp(t *cohort.Transition) bool {
-	return t.Op == cohort.OpExit && t.Reason == cohort.ReasonContactsChanged
+	return t.GoesOn()
 }
 
 // newActivity opens the contacts of a transition. A contact that cannot be opened

@@ -62,7 +62,7 @@ func (w *worker) deliver(ctx context.Context, batch []*delivery.Item) error {
 // introduces says whether SalesWings may be given the email of a transition: not that of
 // somebody who was erased, and not one that was given up.
 func introduces(t *cohort.Transition) bool {
-	return t.Op != cohort.OpExit || t.Reason != cohort.ReasonErased && t.Reason != cohort.ReasonContactsChanged
+	return t.Op != cohort.OpExit || t.Reason != cohort.ReasonErased && !t.GoesOn()
 }
 
 // round sends one kind and returns those that may go on.

@@ -76,7 +76,7 @@ func (m *Machine) maybeFreeze() {
 		arena = m.program.Append(arena, &p.person)
 		f.effect.People = append(f.effect.People, Person{Key: p.person.Key, Blob: arena[from:len(arena):len(arena)]})
 		p.dirty, p.frozen = false, true
-		if p.person.Version != p.profiled || p.gone {
+		if p.person.Version != p.profiled || p.gone && p.person.Version > 0 {
 			if m.highWater[Profiles].Less(p.last) {
 				profiles = append(profiles, cohort.Profile{
 					Person: p.person.Key, Version: p.person.Version, Catalogue: m.program.Revision(),

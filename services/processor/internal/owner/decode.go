@@ -1,6 +1,8 @@
 package owner
 
 import (
+	"strings"
+
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
@@ -39,13 +41,14 @@ func (o *Owner) decode(in []kafkaio.Record) []partition.Record {
 
 // contacts seals what the event says about how to reach its person, so that the core,
 // the store and the topics hold nothing that can be read without the key. What a person's own account
-// states about itself takes the place of what it stated before.
+// states about itself takes the place of what it stated before. An email is one whatever its case,
+// as in Customer.io.
 func (o *Owner) contacts(e *event.Event) (told [][]byte, account [2][]byte) {
 	own := e.Kind == event.KindIdentify && e.IDs.CustomerID != "" && e.IDs.CustomerID == e.Person
 	for i, c := range [2]struct {
 		kind  byte
 		plain string
-	}{{seal.KindEmail, e.IDs.Email}, {seal.KindPhone, e.IDs.Phone}} {
+	}{{seal.KindEmail, strings.ToLower(e.IDs.Email)}, {seal.KindPhone, e.IDs.Phone}} {
 		if c.plain == "" {
 			continue
 		}

@@ -55,7 +55,7 @@ const (
 type Standing struct {
 	Cohort       string             `json:"cohort"`
 	Name         string             `json:"name"`
-	In           bool               `json:"in"`
+	In           *bool              `json:"in"`
 	EnteredAt    *string            `json:"entered_at"`
 	ValidUntil   *string            `json:"valid_until"`
 	LeavingAt    *string            `json:"leaving_at"`
@@ -108,7 +108,7 @@ type AudienceStanding struct {
 	Name      string   `json:"name"`
 	Mode      string   `json:"mode"`
 	Platforms []string `json:"platforms"`
-	Holds     bool     `json:"holds"`
+	Holds     *bool    `json:"holds"`
 	Consent   *Consent `json:"consent"`
 }
 

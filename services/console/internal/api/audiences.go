@@ -47,7 +47,7 @@ func (x *explainer) audiences(key string) []AudienceStanding {
 		}
 		one := AudienceStanding{Audience: a.Key, Name: a.Name, Mode: a.Mode, Platforms: a.Platforms}
 		if own := only(x.standings, a.Cohort); own != nil {
-			one.Holds = own[0].In
+			one.Holds = x.in(&own[0])
 			if a.Consent != "" {
 				one.Consent = &Consent{Gate: a.Consent, Value: string(gate(&own[0].Rule))}
 			}

@@ -51,7 +51,7 @@ func (s *Server) explain(ctx context.Context, r *http.Request) (any, *Problem) {
 		}
 	}
 	a := &Explanation{Person: found.Key, Followed: list(found.Aliases), At: instant(at), Basis: basis, AsOf: s.asOf(ctx, found)}
-	x := explainer{at: at, rules: found.Rules, names: cohortNames(found.Rules), standings: standings, person: found}
+	x := explainer{at: at, past: basis == basisFacts, rules: found.Rules, names: cohortNames(found.Rules), standings: standings, person: found}
 	x.events = s.events(ctx, found, shown)
 	x.sent, x.more = s.sent(found)
 	a.Deliveries = s.knownDeliveries(found)
@@ -141,6 +141,7 @@ func (s *Server) knownDeliveries(p *state.Person) KnownDeliveries {
 // explainer turns what the core explains into an answer.
 type explainer struct {
 	at        int64
+	past      bool
 	rules     *rules.Rules
 	names     map[string]string
 	standings []cohort.Standing
@@ -152,7 +153,7 @@ type explainer struct {
 
 func (x *explainer) standing(s *cohort.Standing) Standing {
 	a := Standing{
-		Cohort: s.Cohort, Name: x.names[s.Cohort], In: s.In, Outranked: s.Outranked,
+		Cohort: s.Cohort, Name: x.names[s.Cohort], In: x.in(s), Outranked: s.Outranked,
 		ValidUntil: optional(s.ValidUntil), LeavingAt: optional(s.LeavingAt), WarmingUntil: optional(x.person.WarmingUntil(s.Cohort)),
 		Rule: x.rule(&s.Rule), Audiences: x.audiences(s.Cohort), Deliveries: []Delivery{}, MoreSent: x.more,
 	}
@@ -166,6 +167,15 @@ func (x *explainer) standing(s *cohort.Standing) Standing {
 		})
 	}
 	return a
+}
+
+// in says whether the person is in a cohort; nil where nobody can tell any more: the core
+// then says no.
+func (x *explainer) in(s *cohort.Standing) *bool {
+	if x.past && !s.In && (x.rules.Path(s.Cohort) || s.Rule.Value == cohort.AnswerUnknown) {
+		return nil
+	}
+	return &s.In
 }
 
 func (x *explainer) rule(e *cohort.Explanation) Rule {

@@ -114,7 +114,7 @@ func TestExplain_TellsValuesMarginsEvidenceGatesAndDeliveries(t *testing.T) {
 	views := []Evidence{event("2026-01-01T12:00:00.000Z", 1, "1767268800000"), event("2026-01-01T12:01:00.000Z", 2, "1767268860000")}
 	ends := "2026-01-02T12:00:00.000Z"
 	want := Standing{
-		Cohort: "browsers", In: true, EnteredAt: new("2026-01-01T12:01:00.000Z"), ValidUntil: new("2026-01-02T13:00:00.000Z"), NextChange: new("2026-01-02T13:00:00.000Z"),
+		Cohort: "browsers", In: new(true), EnteredAt: new("2026-01-01T12:01:00.000Z"), ValidUntil: new("2026-01-02T13:00:00.000Z"), NextChange: new("2026-01-02T13:00:00.000Z"),
 		Rule: Rule{
 			Condition: "all", Value: "yes", NextChange: &ends, ChangesInMs: new(day - 2*minute), Evidence: []Evidence{},
 			Of: []Rule{
@@ -129,7 +129,7 @@ func TestExplain_TellsValuesMarginsEvidenceGatesAndDeliveries(t *testing.T) {
 				},
 			},
 		},
-		Audiences:  []AudienceStanding{{Audience: "win", Mode: "target", Platforms: []string{"meta"}, Holds: true, Consent: &Consent{Gate: "ads", Value: "yes"}}},
+		Audiences:  []AudienceStanding{{Audience: "win", Mode: "target", Platforms: []string{"meta"}, Holds: new(true), Consent: &Consent{Gate: "ads", Value: "yes"}}},
 		Deliveries: []Delivery{},
 	}
 	if diff := cmp.Diff(want, got.Cohorts[2]); diff != "" {
@@ -137,13 +137,13 @@ func TestExplain_TellsValuesMarginsEvidenceGatesAndDeliveries(t *testing.T) {
 	}
 	audience := got.Cohorts[4]
 	sent := []Delivery{{Destination: "ads.meta", Op: "enter", Outcome: "delivered", Attempt: 1, At: "2026-01-01T12:03:00.000Z", TransitionID: "0-3-1", Version: 2}}
-	if diff := cmp.Diff(sent, audience.Deliveries); diff != "" || audience.Cohort != "win" || !audience.In {
-		t.Errorf("the audience %s, in=%t (-want +got)\n%s", audience.Cohort, audience.In, diff)
+	if diff := cmp.Diff(sent, audience.Deliveries); diff != "" || audience.Cohort != "win" || !*audience.In {
+		t.Errorf("the audience %s, in=%t (-want +got)\n%s", audience.Cohort, *audience.In, diff)
 	}
 
 	w.consent("ada", false, noon+5*minute)
 	one := get[Explanation](t, w.server(), "/v1/people/ada/explain?cohort=browsers")
-	if len(one.Cohorts) != 1 || one.Cohorts[0].Audiences[0].Holds || one.Cohorts[0].Audiences[0].Consent.Value != "no" {
+	if len(one.Cohorts) != 1 || *one.Cohorts[0].Audiences[0].Holds || one.Cohorts[0].Audiences[0].Consent.Value != "no" {
 		t.Errorf("after consent was withdrawn: got %+v, want browsers alone, held by no target audience", one.Cohorts)
 	}
 }
@@ -155,23 +155,44 @@ func TestExplain_AtAnotherInstant(t *testing.T) {
 	s := w.server()
 	for path, want := range map[string]struct {
 		basis string
-		in    bool
+		in    *bool
 		have  float64
 	}{
-		"":                              {"decided", true, 270.5},
-		"&at=2026-01-02T12:00:00Z":      {"decided", true, 270.5},
-		"&at=2026-01-02T11:59:59.999Z":  {"facts", false, 150},
-		"&at=2026-01-31T11:59:59Z":      {"projected", true, 270.5},
-		"&at=2026-01-31T14:00:00+02:00": {"projected", false, 120.5}, // exactly 30 days: excluded
+		"":                              {"decided", new(true), 270.5},
+		"&at=2026-01-02T12:00:00Z":      {"decided", new(true), 270.5},
+		"&at=2026-01-02T11:59:59.999Z":  {"facts", nil, 150},
+		"&at=2026-01-31T11:59:59Z":      {"projected", new(true), 270.5},
+		"&at=2026-01-31T14:00:00+02:00": {"projected", new(false), 120.5}, // exactly 30 days: excluded
 	} {
 		got := get[Explanation](t, s, "/v1/people/ada/explain?cohort=spenders"+path)
 		one := got.Cohorts[0]
-		if got.Basis != want.basis || one.In != want.in || one.Rule.Margin.Have != want.have {
-			t.Errorf("%q: got %s, in=%t, have %v; want %+v", path, got.Basis, one.In, one.Rule.Margin, want)
+		if got.Basis != want.basis || cmp.Diff(want.in, one.In) != "" || one.Rule.Margin.Have != want.have {
+			t.Errorf("%q: got %s, %+v; want %+v", path, got.Basis, one, want)
 		}
 	}
-	if got := get[Explanation](t, s, "/v1/people/ada/explain?cohort=buyers"); !got.Cohorts[0].Outranked || got.Cohorts[0].In {
+	if got := get[Explanation](t, s, "/v1/people/ada/explain?cohort=buyers"); !got.Cohorts[0].Outranked || *got.Cohorts[0].In {
 		t.Errorf("buyers: got %+v, want the stronger cohort of the group to hold ada", got.Cohorts[0])
+	}
+}
+
+// What was decided in the past need not follow from the facts that are still kept.
+func TestExplain_OfThePastOnlyWhatIsSure(t *testing.T) {
+	w := newWorld(t)
+	w.track("ada", "view", noon)
+	w.track("ada", "view", noon+minute)
+	w.track("ada", "order", noon+2*day)
+	got := get[Explanation](t, w.server(), "/v1/people/ada/explain?at=2026-01-01T12:30:00Z")
+	in := make(map[string]any)
+	for _, c := range got.Cohorts {
+		in[c.Cohort] = nil
+		if c.In != nil {
+			in[c.Cohort] = *c.In
+		}
+	}
+	// buyers stands behind a stronger cohort, browsers dwells, win asks about browsers.
+	want := map[string]any{"buyers": nil, "spenders": false, "browsers": nil, "lost": nil, "win": false}
+	if diff := cmp.Diff(want, in); diff != "" || got.Cohorts[2].Audiences[0].Holds == nil {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
@@ -188,7 +209,7 @@ func TestExplain_EvidenceThatCannotBeShownSaysWhy(t *testing.T) {
 	get[Person](t, s, "/v1/people/ada") // the catalogue is known from here on
 	w.start[p] = 2
 	got := get[Explanation](t, s, "/v1/people/ada/explain?cohort=buyers")
-	if e := got.Cohorts[0].Rule.Evidence[0]; e.Status != "gone" || e.ID != nil || !got.Cohorts[0].In {
+	if e := got.Cohorts[0].Rule.Evidence[0]; e.Status != "gone" || e.ID != nil || !*got.Cohorts[0].In {
 		t.Errorf("got %+v, want the stay to stand and its event to be gone", e)
 	}
 	w.start[p] = 0

@@ -126,13 +126,18 @@ func (c *Census) run(r *run) {
 	close(r.done)
 }
 
-// partition walks over all slices. It rests as long as each one took, so that the owner,
+// shortRest is the least that is rested at once: timers are no finer, and small
+// partitions would take mostly rest.
+const shortRest = 5 * time.Millisecond
+
+// partition walks over all slices. It rests as long as they took, so that the owner,
 // whose latency counts, finds Redis and the processor free at least half of the time.
 func (c *Census) partition(ctx context.Context, p int32) (Part, error) {
 	part := Part{Partition: p, Steady: true, Counted: make(map[string]int64)}
 	var first []byte
 	var person cohort.Person
 	var stays []cohort.Membership
+	owed := time.Duration(0)
 	for slice := range redisstate.Slices() {
 		begun := time.Now()
 		text, keys, blobs, err := c.Reader.Store.LoadSlice(ctx, p, slice)
@@ -158,13 +163,24 @@ func (c *Census) partition(ctx context.Context, p int32) (Part, error) {
 			}
 		}
 		part.People += int64(len(keys))
-		rest := time.NewTimer(time.Since(begun))
-		select {
-		case <-rest.C:
-		case <-ctx.Done():
-			rest.Stop()
-			return part, fmt.Errorf("count partition %d: %w", p, context.Cause(ctx))
+		if owed += time.Since(begun); owed < shortRest {
+			continue
 		}
+		if err := rest(ctx, owed); err != nil {
+			return part, fmt.Errorf("count partition %d: %w", p, err)
+		}
+		owed = 0
 	}
-	return part, nil
+	return part, rest(ctx, owed)
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

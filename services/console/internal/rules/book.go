@@ -40,11 +40,33 @@ type Decoder interface {
 type Rules struct {
 	*catalogue.Catalogue
 	texts map[string]string
+	paths map[string]bool
 }
 
 // Text is how the catalogue writes the rule of a cohort, as YAML; empty where it cannot
 // be told.
 func (r *Rules) Text(cohort string) string { return r.texts[cohort] }
+
+// Path says whether membership of a cohort depends on how it came about: then facts
+// alone cannot tell who was in it in the past.
+func (r *Rules) Path(cohort string) bool { return r.paths[cohort] }
+
+// paths finds the cohorts with hysteresis, with a dwell, and those that stronger ones of
+// a group can hold people out of.
+func paths(c *catalogue.Catalogue) map[string]bool {
+	list := make(map[string]bool)
+	for i := range c.Spec.Cohorts {
+		if d := &c.Spec.Cohorts[i]; d.Enter != nil || d.Dwell > 0 {
+			list[d.Key] = true
+		}
+	}
+	for _, g := range c.Spec.Groups {
+		for _, key := range g.Cohorts[1:] {
+			list[key] = true
+		}
+	}
+	return list
+}
 
 // Book remembers the catalogues in force, one of each partition. Partitions that have the
 // same text share what is made of it. It is safe for concurrent use.
@@ -141,7 +163,7 @@ func (b *Book) keep(s *slot, at int64, text string) (*Rules, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrForeign, err)
 		}
-		r = &Rules{Catalogue: c, texts: texts(c)}
+		r = &Rules{Catalogue: c, texts: texts(c), paths: paths(c)}
 		b.made[sum] = r
 	}
 	s.mu.Lock()

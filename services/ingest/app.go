@@ -164,7 +164,7 @@ func (a *App) open() (shut func() error) {
 		EventsID: a.deps.Registry.ID(schemas.EventsSubject), QuarantineID: a.deps.Registry.ID(schemas.QuarantineSubject),
 		Partitions: a.deps.Partitions,
 		MaxRecord:  maxRecord, MaxKept: maxKept, MaxRequest: maxPerCall * max(a.cfg.MaxBody, a.cfg.MaxWebhookBody),
-		LinkCache: a.cfg.LinkCache, Taxonomy: a.rules, Log: a.deps.Log,
+		Links: a.cfg.Links, LinkCache: a.cfg.LinkCache, Taxonomy: a.rules, Log: a.deps.Log,
 		Tracer: otel.Tracer(telemetry.Scope), Meter: otel.Meter(telemetry.Scope),
 	}))
 	return func() error {

@@ -29,6 +29,7 @@ type Config struct {
 	PublicURL     string        `name:"public-url" placeholder:"URL" help:"Where clients reach this service; browser and mobile clients are told. Without it the host that they asked."`
 
 	Taxonomy  string `name:"taxonomy" default:"keep" enum:"off,warn,keep,refuse" help:"What becomes of events that break what the catalogue declares of their properties (${enum}). warn: counted. keep: a copy goes to quarantine besides. refuse: it goes to quarantine and not to the log."`
+	Links     bool   `default:"true" negatable:"" help:"Tell the log of keys that are one person, so that they are joined. Without it every key stays a person of its own."`
 	LinkCache int    `name:"link-cache" default:"1048576" help:"Links between two keys of one person that are remembered as told within the hour, 8 bytes each (0 = each is told each time)."`
 
 	MaxBody        int           `name:"max-body" default:"1048576" help:"Bytes of a body of the Pipelines and Track APIs, inflated."`

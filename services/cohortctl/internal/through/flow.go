@@ -52,7 +52,7 @@ func start(ctx context.Context, binary, dir, rules string) (*flow, error) {
 	f.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary,
 		"--clock", "events", "--data-dir", filepath.Join(dir, "data"), "--catalogue", rules, "--partitions", strconv.Itoa(partitions),
 		"--http", f.http, "--kafka-listen", f.kafka, "--admin", f.admin, "--registry-listen", addresses[3],
-		"--console-listen", addresses[4], "--pipelines-write-keys", f.key, "--taxonomy", "off")
+		"--console-listen", addresses[4], "--pipelines-write-keys", f.key, "--taxonomy", "off", "--no-links")
 	f.cmd.Env = []string{"HOME=" + dir}
 	f.cmd.Dir = dir
 	f.cmd.Stdout, f.cmd.Stderr = file, file

@@ -51,7 +51,7 @@ func (l *links) at(workspace string, link *normalise.Link, into string, now, eve
 // link adds the records of the links that an event tells of and the log does not know.
 func (b *Batch) link(e *event.Event) *normalise.Fault {
 	b.weaker, b.fresh = b.scope.Links(e, b.weaker[:0]), b.fresh[:0]
-	if len(b.weaker) == 0 {
+	if len(b.weaker) == 0 || !b.w.cfg.Links {
 		return nil
 	}
 	into, memory := normalise.Into(e), b.w.links

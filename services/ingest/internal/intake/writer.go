@@ -36,6 +36,7 @@ type Config struct {
 	MaxRecord              int               // bytes of one encoded event
 	MaxRequest             int               // bytes of all encoded events of a request
 	MaxKept                int               // bytes of a body kept in quarantine
+	Links                  bool              // keys that an event names beside the one it is filed under are linked
 	LinkCache              int               // links that are remembered as told; 0 = each is told each time
 	Taxonomy               *taxonomy.Checker // nil = no event is held to anything
 	Log                    *slog.Logger      // of what breaks the taxonomy; may be nil where there is none

@@ -26,7 +26,7 @@ func benchmark(b *testing.B, path, body string, events int) {
 	h := newHouse(b, func(c *Config) { c.MaxBody = 1 << 20 })
 	h.Open(intake.NewWriter(intake.Config{
 		Events: null{}, Quarantine: null{}, EventsID: eventsID, QuarantineID: quarantineID, Partitions: 12,
-		MaxRecord: 256 << 10, MaxKept: 256 << 10, MaxRequest: 8 << 20, LinkCache: 1 << 20,
+		MaxRecord: 256 << 10, MaxKept: 256 << 10, MaxRequest: 8 << 20, Links: true, LinkCache: 1 << 20,
 		Tracer: h.tracer.Tracer("test"), Meter: h.meter.Meter("test"),
 	}))
 	b.SetBytes(int64(len(body)))

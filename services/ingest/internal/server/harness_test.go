@@ -152,7 +152,7 @@ func newHouse(tb testing.TB, change ...func(*Config)) *house {
 func (h *house) reopen(cfg Config) {
 	h.Open(intake.NewWriter(intake.Config{
 		Events: &h.events, Quarantine: &h.quarantine, EventsID: eventsID, QuarantineID: quarantineID, Partitions: partitions,
-		MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: 512 << 10, LinkCache: h.linkCache, Taxonomy: h.taxonomy, Log: cfg.Log,
+		MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: 512 << 10, Links: true, LinkCache: h.linkCache, Taxonomy: h.taxonomy, Log: cfg.Log,
 		Tracer: cfg.TracerProvider.Tracer("test"), Meter: cfg.MeterProvider.Meter("test"),
 	}))
 }

@@ -222,7 +222,7 @@ func TestLinks_GoWithTheirEventOrNotAtAll(t *testing.T) {
 		h := newHouse(t)
 		h.Open(intake.NewWriter(intake.Config{
 			Events: &h.events, Quarantine: &h.quarantine, EventsID: eventsID, QuarantineID: quarantineID, Partitions: partitions,
-			MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: room, LinkCache: 1 << 10, Tracer: h.cfg.TracerProvider.Tracer("test"), Meter: h.cfg.MeterProvider.Meter("test"),
+			MaxRecord: 32 << 10, MaxKept: 16 << 10, MaxRequest: room, Links: true, LinkCache: 1 << 10, Tracer: h.cfg.TracerProvider.Tracer("test"), Meter: h.cfg.MeterProvider.Meter("test"),
 		}))
 		h.send(t, http.MethodPost, "/v1/batch", `{"batch":[`+strings.Join(calls, ",")+`]}`, withKey).success(t)
 		events, links, kept := len(h.log(t)), len(h.links(t)), len(h.kept(t))

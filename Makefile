@@ -130,8 +130,8 @@ image: ## Build the container images (needs Docker)
 ENVFILE := build/compose.env
 $(ENVFILE):
 	@mkdir -p $(@D)
-	@umask 077 && printf 'COHORTFLOW_SEAL_SECRET=%s\nCOHORTFLOW_INGEST_KEY=%s\n' \
-		"$$(openssl rand -hex 32)" "$$(openssl rand -hex 16)" >$@
+	@umask 077 && printf 'COHORTFLOW_SEAL_SECRET=%s\nCOHORTFLOW_INGEST_KEY=%s\nCOHORTFLOW_CONSOLE_KEYS=%s\n' \
+		"$$(openssl rand -hex 32)" "$$(openssl rand -hex 16)" "$$(openssl rand -hex 16)" >$@
 
 .PHONY: up
 up: $(ENVFILE) ## Start everything in containers (needs Docker)

@@ -12,6 +12,7 @@ MODULES = $(shell go list -m -f '{{.Dir}}')
 TOOLS := bin/tools
 FUZZTIME ?= 20s
 BENCHTIME ?= 200ms
+CASES ?= 5000000
 # One package at a time for each of two cores: suites that start a broker need the room.
 TESTFLAGS ?= -race -shuffle=on -timeout 40m -p 2
 
@@ -56,6 +57,15 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s)
 			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s ./$$dir </dev/null; \
 		done; \
 	done
+
+.PHONY: mutants
+mutants: ## Change one rule of the core at a time and show which test notices (MUTANTARGS, --only REGEXP)
+	@go run ./test/mutants $(MUTANTARGS)
+
+# In the background: nohup nice make campaign >campaign.log 2>&1 &
+.PHONY: campaign
+campaign: ## Try the core's properties on CASES (5000000) random cases, with progress every minute (CAMPAIGNARGS)
+	@go run ./test/campaign --cases $(CASES) $(CAMPAIGNARGS)
 
 .PHONY: bench
 bench: ## Measure: micro-benchmarks of BENCHTIME (200ms) each, then the pipeline (BENCHARGS to test/bench)
@@ -120,8 +130,8 @@ image: ## Build the container images (needs Docker)
 ENVFILE := build/compose.env
 $(ENVFILE):
 	@mkdir -p $(@D)
-	@umask 077 && printf 'COHORTFLOW_SEAL_SECRET=%s\nCOHORTFLOW_INGEST_KEY=%s\n' \
-		"$$(openssl rand -hex 32)" "$$(openssl rand -hex 16)" >$@
+	@umask 077 && printf 'COHORTFLOW_SEAL_SECRET=%s\nCOHORTFLOW_INGEST_KEY=%s\nCOHORTFLOW_CONSOLE_KEYS=%s\n' \
+		"$$(openssl rand -hex 32)" "$$(openssl rand -hex 16)" "$$(openssl rand -hex 16)" >$@
 
 .PHONY: up
 up: $(ENVFILE) ## Start everything in containers (needs Docker)

@@ -91,6 +91,21 @@ func TestRevision_ChangesWithGuardrails(t *testing.T) {
 	}
 }
 
+// What another limit lets through has not been kept so far: the cohort is decided anew, and is
+// not known in full until its window has passed.
+func TestWarmingAfter_ANewLimit(t *testing.T) {
+	s := guarded()
+	before := compile(t, s)
+	s.Cohorts[1].LookBack = 2 * hour
+	after := compile(t, s)
+	if got := before.ChangedUnder(after); !slices.Equal(got, []string{"timely"}) {
+		t.Errorf("changed: %v", got)
+	}
+	if got := after.WarmingAfter(before, minute); len(got) != 1 || got["timely"] != minute+day {
+		t.Errorf("warming: %v, want timely until a day is over", got)
+	}
+}
+
 func TestCompile_RefusesLimitsOutOfRange(t *testing.T) {
 	for _, limit := range []int64{-1, MaxDuration + 1} {
 		s := standard()

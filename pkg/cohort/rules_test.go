@@ -95,6 +95,22 @@ func TestApply_EventWithoutAValueIsNothingToASum(t *testing.T) {
 	}
 }
 
+// A value older than those that reach the sum is forgotten at once, and changes nothing.
+func TestApply_ValueThatCannotMatterIsNothingToASum(t *testing.T) {
+	g := compile(t, shopSpec(nil, when("spender", Condition{Sum: &Sum{Event: "order", Property: "amount", AtLeast: 5}})))
+	var p Person
+	if err := g.Decode("p", nil, &p); err != nil {
+		t.Fatal(err)
+	}
+	paid := &event.Properties{Numbers: map[string]float64{"amount": 5}}
+	tell := func(at int64, id string) bool {
+		return g.Apply(&p, &Observation{Patterns: 1, At: at, AcceptedAt: at, ID: id, Properties: paid}, 10, new(Decisions))
+	}
+	if !tell(5, "new") || tell(4, "old") || len(p.facts[0]) != 1 {
+		t.Errorf("kept %v, want the newer one alone", p.facts)
+	}
+}
+
 // How a pause, or a stretch without an end, stands in the state and in what is promised.
 func TestApply_LateEventInThePauseKeepsItsBeginning(t *testing.T) {
 	d := when("looking", has("view", 1, hour))

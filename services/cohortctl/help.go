@@ -19,3 +19,16 @@ what is empty is left out. A body is one call ({"type": "track", "userId": ...})
 
 The transitions are CSV: cohort,user_id,at,transition, by cohort in the order of the catalogue, then person,
 then time. Exit codes: 0, 1 for a file that is at fault, 2 for wrong usage.`
+
+// PlanHelp is what --help says about plans.
+const PlanHelp = `
+Reads everybody from the flow's Redis, and the catalogue in force from its log, decides as the processor's sweep
+will, and tells who would move. Nothing is written. Give the settings that the services have (--config takes the
+same file's names), and --clock events where time is data.
+
+ADDS and REMOVES are what destinations would be sent. They hear of changes alone, so the plan also tells of
+people who would belong on a list and not be sent, or stay on it though they no longer belong there.
+
+  cohortctl plan --catalogue new.yaml --kafka-brokers kafka:9092 --redis redis://redis:6379
+
+Exit codes: 0, 1 where no plan can be made, 2 for wrong usage, 3 if more than --fail-above people would move.`

@@ -97,7 +97,7 @@ func start(t testing.TB, brokers []string, redis redisstate.Config) *flow {
 		Group: "processor", TransactionalID: "processor", CommitEvery: 20 * time.Millisecond, Residents: 1_000, MaxTouched: 50_000,
 		StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
-		Kafka: f.kafka, Store: f.store, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, EventClock: true, Log: log,
+		Kafka: f.kafka, Store: f.store, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, Partitions: partitions, EventClock: true, Log: log,
 	})
 	must(err)
 	deliver, err := sink.New(sink.Config{
@@ -139,7 +139,9 @@ func (f *flow) tell(events ...event.Event) {
 		e := &events[i]
 		f.told++
 		e.ID, e.Source, e.AcceptedAt = fmt.Sprintf("event-%d", f.told), event.SourcePipelines, e.EventAt
-		e.Person = seal.PersonKey(f.keys, e.IDs)
+		if e.Person == "" {
+			e.Person = seal.PersonKey(f.keys, e.IDs)
+		}
 		records = append(records, kafkaio.OutRecord{
 			Partition: kafkaio.PartitionFor(e.Person, partitions), Timestamp: e.EventAt, Key: []byte(e.Person),
 			Value: avrocodec.AppendEvent(nil, f.registry.ID(schemas.EventsSubject), e),

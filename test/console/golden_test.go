@@ -80,6 +80,8 @@ func TestAnswers(t *testing.T) {
 			} {
 				t.Run(name, func(t *testing.T) { golden(t, f, name, path) })
 			}
+			t.Run("became one", func(t *testing.T) { becameOne(t, f) })
+			t.Run("forgotten", func(t *testing.T) { forgotten(t, f) })
 		})
 	}
 }

@@ -21,7 +21,7 @@ const root = "../.."
 var variable = regexp.MustCompile(`COHORTFLOW_[A-Z0-9_]*[A-Z0-9]`)
 
 // deployed are the services that compose and chart run, each from an image of its own.
-var deployed = []string{"ingest", "processor", "sink"}
+var deployed = []string{"ingest", "processor", "sink", "console"}
 
 // command is the built command of a service and what its help says it can be told.
 type command struct {
@@ -31,7 +31,7 @@ type command struct {
 }
 
 var commands = map[string]func() (command, error){
-	"ingest": build("ingest"), "processor": build("processor"), "sink": build("sink"), "standalone": build("standalone"),
+	"ingest": build("ingest"), "processor": build("processor"), "sink": build("sink"), "console": build("console"), "standalone": build("standalone"),
 	"cohortctl": build("cohortctl", "simulate", "test", "fmt", "cohorts lint"),
 }
 

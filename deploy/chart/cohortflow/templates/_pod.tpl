@@ -89,7 +89,14 @@ spec:
         - name: COHORTFLOW_REDIS
           {{- include "cohortflow.secretRef" (dict "name" $v.redis.existingSecret.name "key" $v.redis.existingSecret.urlKey) | nindent 10 }}
         {{- end }}
-        {{- if and $v.catalogue (ne .service "ingest") }}
+        {{- if eq .service "console" }}
+        - name: COHORTFLOW_REDIS
+          {{- include "cohortflow.secretRef" (dict "name" $v.redis.existingSecret.name "key" $v.redis.existingSecret.urlKey) | nindent 10 }}
+        - {name: COHORTFLOW_CONSOLE_LISTEN, value: "0.0.0.0:8090"}
+        - name: COHORTFLOW_CONSOLE_KEYS
+          {{- include "cohortflow.secretRef" (dict "name" $v.console.existingSecret.name "key" $v.console.existingSecret.key) | nindent 10 }}
+        {{- end }}
+        {{- if and $v.catalogue (ne .service "console") }}
         - {name: COHORTFLOW_CATALOGUE, value: /etc/cohortflow/catalogue.yaml}
         {{- end }}
         - {name: K8S_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
@@ -111,6 +118,9 @@ spec:
         {{- if eq .service "ingest" }}
         - {name: http, containerPort: 8080}
         {{- end }}
+        {{- if eq .service "console" }}
+        - {name: http, containerPort: 8090}
+        {{- end }}
         - {name: admin, containerPort: 9464}
       # Liveness asks the process alone: a restart mends neither Kafka nor Redis.
       livenessProbe:
@@ -128,7 +138,7 @@ spec:
       resources: {{- toYaml $own.resources | nindent 8 }}
       volumeMounts:
         - {name: seal, mountPath: /run/secrets/cohortflow, readOnly: true}
-        {{- if and $v.catalogue (ne .service "ingest") }}
+        {{- if and $v.catalogue (ne .service "console") }}
         - {name: catalogue, mountPath: /etc/cohortflow, readOnly: true}
         {{- end }}
   volumes:
@@ -137,7 +147,7 @@ spec:
         secretName: {{ $v.seal.existingSecret.name | quote }}
         defaultMode: 0440
         items: [{key: {{ $v.seal.existingSecret.key | quote }}, path: seal}]
-    {{- if and $v.catalogue (ne .service "ingest") }}
+    {{- if and $v.catalogue (ne .service "console") }}
     - name: catalogue
       configMap: {name: {{ .root.Release.Name }}-catalogue}
     {{- end }}

@@ -14,6 +14,7 @@ import (
 
 type cli struct {
 	Simulate simulate         `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
+	Plan     plan             `cmd:"" help:"Tell what a catalogue would change for the people of a running flow, before it is put in force."`
 	Test     cohortctl.Test   `cmd:"" help:"Run the tests that stand in catalogues."`
 	Fmt      cohortctl.Format `cmd:"" help:"Bring catalogues into the one form."`
 	Cohorts  struct {
@@ -25,6 +26,11 @@ type simulate struct{ cohortctl.Simulate }
 
 // Help stands below the flags.
 func (simulate) Help() string { return cohortctl.SimulateHelp }
+
+type plan struct{ cohortctl.Plan }
+
+// Help stands below the flags.
+func (plan) Help() string { return cohortctl.PlanHelp }
 
 const name = "cohortctl"
 
@@ -39,12 +45,14 @@ func main() {
 	if info, err := os.Stderr.Stat(); err == nil {
 		to.Interactive = info.Mode()&os.ModeCharDevice != 0
 	}
-	wrongUsage := false
+	wrongUsage, above := false, false
 	code := lifecycle.Main(func(ctx context.Context) error {
 		var err error
 		switch told.Command() {
 		case "simulate":
 			err = c.Simulate.Run(ctx, to)
+		case "plan":
+			err = c.Plan.Run(ctx, to)
 		case "test <file>":
 			err = c.Test.Run(to)
 		case "fmt <file>":
@@ -54,11 +62,14 @@ func main() {
 		default:
 			err = fmt.Errorf("%w: %s is no command", cohortctl.ErrUsage, told.Command())
 		}
-		wrongUsage = errors.Is(err, cohortctl.ErrUsage)
+		wrongUsage, above = errors.Is(err, cohortctl.ErrUsage), errors.Is(err, cohortctl.ErrAbove)
 		return err
 	})
-	if wrongUsage {
+	switch {
+	case wrongUsage:
 		code = 2
+	case above:
+		code = 3
 	}
 	os.Exit(code)
 }

@@ -11,6 +11,8 @@ type AsOf struct {
 	Catalogue string  `json:"catalogue"`
 	LogEnd    *int64  `json:"log_end"`
 	Lag       *int64  `json:"lag"`
+
+	ReviewPending bool `json:"review_pending"`
 }
 
 // Person is somebody's current state.
@@ -21,6 +23,9 @@ type Person struct {
 	Memberships []Membership `json:"memberships"`
 	FormerStays int          `json:"former_stays"`
 	Contacts    int          `json:"contacts"`
+	Aliases     []string     `json:"aliases"`
+	Suppressed  bool         `json:"suppressed"`
+	ErasedAt    *string      `json:"erased_at"`
 	AsOf        AsOf         `json:"as_of"`
 }
 

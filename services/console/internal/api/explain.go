@@ -50,7 +50,7 @@ func (s *Server) explain(ctx context.Context, r *http.Request) (any, *Problem) {
 			return nil, unknownCohort("cohort")
 		}
 	}
-	a := &Explanation{Person: found.Key, Followed: list(found.Aliases), At: instant(at), Basis: basis, AsOf: s.asOf(ctx, found)}
+	a := &Explanation{Person: found.Key, Followed: list(found.Followed), At: instant(at), Basis: basis, AsOf: s.asOf(ctx, found)}
 	x := explainer{at: at, past: basis == basisFacts, rules: found.Rules, names: cohortNames(found.Rules), standings: standings, person: found}
 	x.events = s.events(ctx, found, shown)
 	x.sent, x.more = s.sent(found)
@@ -99,7 +99,7 @@ func (s *Server) events(ctx context.Context, p *state.Person, shown []cohort.Sta
 	defer span.End()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ReadTimeout)
 	defer cancel()
-	return s.cfg.Events.Read(ctx, p.Partition, append([]string{p.Key}, p.Aliases...), places)
+	return s.cfg.Events.Read(ctx, p.Partition, p.Keys(), places)
 }
 
 func collect(places map[int64]cohort.Evidence, e *cohort.Explanation) {
@@ -114,7 +114,7 @@ func collect(places map[int64]cohort.Evidence, e *cohort.Explanation) {
 // sent gives what is known of deliveries, under every key that the person had, by cohort.
 func (s *Server) sent(p *state.Person) (byCohort map[string][]receipts.Receipt, more bool) {
 	byCohort = make(map[string][]receipts.Receipt)
-	for _, key := range append([]string{p.Key}, p.Aliases...) {
+	for _, key := range p.Keys() {
 		found, gone := s.cfg.Receipts.Of(key)
 		more = more || gone
 		for _, r := range found {
@@ -127,7 +127,7 @@ func (s *Server) sent(p *state.Person) (byCohort map[string][]receipts.Receipt, 
 func (s *Server) knownDeliveries(p *state.Person) KnownDeliveries {
 	k := KnownDeliveries{Complete: true, CaughtUp: true}
 	since := int64(0)
-	for _, key := range append([]string{p.Key}, p.Aliases...) {
+	for _, key := range p.Keys() {
 		known := s.cfg.Receipts.Known(s.cfg.People.PartitionOf(key))
 		k.Complete, k.CaughtUp = k.Complete && known.Whole, k.CaughtUp && known.CaughtUp
 		since = max(since, known.Since)
@@ -214,7 +214,7 @@ func unit(condition string) string {
 func (x *explainer) evidence(place cohort.Evidence) Evidence {
 	e := x.events[place.Offset]
 	a := Evidence{At: instant(place.At), Offset: place.Offset, Status: string(e.Status)}
-	if e.Status == evidence.Found {
+	if e.Status == evidence.Found || e.Status == evidence.Absorbed {
 		a.ID, a.Kind, a.Name, a.Source, a.Replay = &e.ID, &e.Kind, &e.Name, &e.Source, &e.Replay
 		a.EventAt, a.AcceptedAt = new(instant(e.EventAt)), new(instant(e.AcceptedAt))
 	}

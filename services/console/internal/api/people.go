@@ -41,8 +41,12 @@ func (s *Server) person(ctx context.Context, r *http.Request) (any, *Problem) {
 		return nil, p
 	}
 	a := &Person{
-		Person: found.Key, Followed: list(found.Aliases), Version: found.Version, Memberships: []Membership{},
+		Person: found.Key, Followed: list(found.Followed), Version: found.Version, Memberships: []Membership{},
 		FormerStays: found.Retired(), Contacts: len(found.Contacts), AsOf: s.asOf(ctx, found),
+		Aliases: list(found.Aliases()), Suppressed: found.Suppressed(),
+	}
+	if at, erased := found.ErasedAt(); erased {
+		a.ErasedAt = optional(at)
 	}
 	names := cohortNames(found.Rules)
 	for _, m := range found.Rules.Program.Profile(&found.Person) {
@@ -58,6 +62,7 @@ func (s *Server) person(ctx context.Context, r *http.Request) (any, *Problem) {
 func (s *Server) asOf(ctx context.Context, p *state.Person) AsOf {
 	a := AsOf{
 		Partition: p.Partition, Offset: p.Checkpoint.Offset, LogTime: optional(p.Checkpoint.LogTime), Catalogue: p.Checkpoint.Catalogue,
+		ReviewPending: p.ReviewPending(),
 	}
 	if end, known := s.cfg.Ends.Of(ctx, p.Partition); known {
 		// The end was read a moment before or after the state.

@@ -20,7 +20,7 @@ func TestPerson_TellsCurrentStaysAndAsOfWhen(t *testing.T) {
 	got := get[Person](t, w.server(), "/v1/people/ada")
 	p := kafkaio.PartitionFor("ada", partitions)
 	want := Person{
-		Person: "ada", Followed: []string{}, Version: 1, Contacts: 1,
+		Person: "ada", Followed: []string{}, Version: 1, Contacts: 1, Aliases: []string{},
 		Memberships: []Membership{{
 			Cohort: "buyers", Name: "Bought in a month", EnteredAt: "2026-01-01T12:01:00.000Z", ValidUntil: new("2026-01-31T12:01:00.000Z"),
 		}},

@@ -20,7 +20,8 @@ type Status string
 const (
 	Found     Status = "found"
 	Gone      Status = "gone"       // retention has taken it; what it did is still in the state
-	Elsewhere Status = "elsewhere"  // told under another key, in another partition, before the two became one
+	Absorbed  Status = "absorbed"   // told under another key, in another partition; the record is the one that joined the two
+	Elsewhere Status = "elsewhere"  // something else stands there: the log is not the one that was consumed
 	Skipped   Status = "skipped"    // beyond the bound of one answer
 	Unread    Status = "unread"     // the log did not answer in time
 	Damaged   Status = "unreadable" // written by a newer release, or broken
@@ -95,20 +96,24 @@ func (r *Reader) Read(ctx context.Context, partition int32, keys []string, place
 	return out
 }
 
-// shown takes a record apart. After a merge of two people facts may carry places of
-// another partition, where something else stands here: that is seen by whose it is and
-// when it happened.
+// shown takes a record apart. What came from another key has its place where the two
+// became one.
 func (r *Reader) shown(ctx context.Context, record *kafkaio.Record, keys []string, place cohort.Evidence) Event {
 	var e event.Event
 	if err := r.Decoder.DecodeEventHead(ctx, record.Value, &e); err != nil {
 		return Event{Status: Damaged}
 	}
-	// An event that was ahead of log time counts at log time.
-	if !slices.Contains(keys, e.Person) || e.EventAt < place.At {
+	status := Found
+	switch {
+	case !slices.Contains(keys, e.Person):
+		return Event{Status: Elsewhere}
+	case e.Kind == event.KindMerge:
+		status = Absorbed
+	case e.EventAt < place.At: // an event that was ahead of log time counts at log time
 		return Event{Status: Elsewhere}
 	}
 	return Event{
-		Status: Found, ID: e.ID, Kind: e.Kind.String(), Name: e.Name, Source: e.Source,
+		Status: status, ID: e.ID, Kind: e.Kind.String(), Name: e.Name, Source: e.Source,
 		EventAt: e.EventAt, AcceptedAt: e.AcceptedAt, Replay: e.Replay,
 	}
 }

@@ -46,6 +46,12 @@ func told(person string, at int64) []byte {
 	})
 }
 
+func absorbed(person string, at int64) []byte {
+	return avrocodec.AppendEvent(nil, 1, &event.Event{
+		Kind: event.KindMerge, Source: event.SourceOwner, ID: "m2", Name: event.NameAbsorb, Person: person, EventAt: at, AcceptedAt: 105,
+	})
+}
+
 func places(at int64, offsets ...int64) map[int64]cohort.Evidence {
 	list := make(map[int64]cohort.Evidence)
 	for _, offset := range offsets {
@@ -56,10 +62,10 @@ func places(at int64, offsets ...int64) map[int64]cohort.Evidence {
 
 func TestRead_SaysOfEachPlaceWhatStandsThereOrWhyNot(t *testing.T) {
 	l := &log{start: 10, records: map[int64][]byte{
-		9: told("ada", 100), 10: told("ada", 100), 11: told("bob", 100), 12: told("ada", 99), 13: []byte("broken"), 14: told("old key", 101),
+		9: told("ada", 100), 10: told("ada", 100), 11: told("bob", 100), 12: told("ada", 99), 13: []byte("broken"), 14: told("old key", 101), 16: absorbed("ada", 90),
 	}}
-	r := Reader{Log: l, Decoder: decoder{}, Most: 7, Beside: 2}
-	got := r.Read(t.Context(), 3, []string{"ada", "old key"}, places(100, 8, 9, 10, 11, 12, 13, 14, 15))
+	r := Reader{Log: l, Decoder: decoder{}, Most: 8, Beside: 2}
+	got := r.Read(t.Context(), 3, []string{"ada", "old key"}, places(100, 8, 9, 10, 11, 12, 13, 14, 15, 16))
 	found := Event{
 		Status: Found, ID: "m1", Kind: "track", Name: "Order Completed", Source: event.SourcePipelines, EventAt: 100, AcceptedAt: 105,
 	}
@@ -68,6 +74,7 @@ func TestRead_SaysOfEachPlaceWhatStandsThereOrWhyNot(t *testing.T) {
 	want := map[int64]Event{
 		8: {Status: Skipped}, 9: {Status: Gone}, 10: found, 11: {Status: Elsewhere}, 12: {Status: Elsewhere},
 		13: {Status: Damaged}, 14: later, 15: {Status: Gone},
+		16: {Status: Absorbed, ID: "m2", Kind: "merge", Name: event.NameAbsorb, Source: event.SourceOwner, EventAt: 90, AcceptedAt: 105},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

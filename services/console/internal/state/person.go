@@ -54,7 +54,7 @@ type Person struct {
 	Partition  int32
 	Checkpoint partition.Checkpoint
 	Rules      *rules.Rules
-	Aliases    []string // keys that led here, the first one asked for; nil as a rule
+	Followed   []string // keys that led here, the first one asked for; nil as a rule
 }
 
 // PartitionOf says where a person is kept.
@@ -69,7 +69,7 @@ func (r *Reader) Find(ctx context.Context, key string) (*Person, error) {
 	for {
 		p, err := r.load(ctx, key)
 		if p != nil {
-			p.Aliases = followed
+			p.Followed = followed
 		}
 		if err != nil || r.Alias == nil {
 			return p, err

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
@@ -67,14 +68,20 @@ func (w *Writer) Ready() error {
 // same ids. A nil error is the promise that all of it is durable.
 func (w *Writer) Write(ctx context.Context, b *Batch) error {
 	if len(b.kept) > 0 {
+		crashpoint.At("ingest.quarantine.before")
+		crashpoint.Near("ingest.quarantine.sent")
 		if err := w.send(ctx, w.cfg.Quarantine, schemas.QuarantineTopic, b.kept); err != nil {
 			return err
 		}
+		crashpoint.At("ingest.quarantine.acked")
 	}
 	if len(b.events) > 0 {
+		crashpoint.At("ingest.events.before")
+		crashpoint.Near("ingest.events.sent")
 		if err := w.send(ctx, w.cfg.Events, schemas.EventsTopic, b.events); err != nil {
 			return err
 		}
+		crashpoint.At("ingest.events.acked")
 	}
 	b.remember()
 	w.meters.written(ctx, b)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/limits"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/normalise"
@@ -118,6 +119,7 @@ func (c *call) write(b *intake.Batch) bool {
 		c.s.recall.Remember(c.scope.Timeless)
 	}
 	if err == nil {
+		crashpoint.Near("ingest.answer.sent")
 		return true
 	}
 	c.s.cfg.Log.DebugContext(ctx, "a request is not written", "reason", intake.Class(err), "events", b.Events(), "quarantined", b.Kept())

@@ -31,16 +31,21 @@ func (o *Owner) carryOut(ctx context.Context, e partition.Effect) {
 		// Before anything that follows: the machine has no checkpoint and must find no people.
 		if err := o.deps.Store.Reset(ctx, o.partition); err != nil {
 			o.end = &partition.End{Class: storeFailure(err), Reason: fmt.Sprintf("reset of the store: %v", err)}
+			return
 		}
+		answered(e)
 	default:
 		o.tasks.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, o.cfg.Timeout)
 			defer cancel()
 			begun := time.Now()
+			asked(e)
 			in, class, err := o.perform(ctx, e)
 			o.deps.Meters.stored(ctx, e, time.Since(begun), class)
 			if err != nil {
 				in = partition.Failed{Effect: e, Class: class, Err: err}
+			} else {
+				answered(e)
 			}
 			o.answer(in)
 		})

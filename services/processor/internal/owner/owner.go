@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/partition"
@@ -135,6 +136,7 @@ func (o *Owner) Run(ctx context.Context) partition.End {
 				o.step(work, in)
 			case <-stop:
 				stop, limit = nil, time.After(o.cfg.StopTimeout)
+				crashpoint.At("processor.closing.begun")
 				o.step(work, partition.Stop{Now: at})
 			case <-o.wake:
 				o.acknowledge(work, &acks)
@@ -154,10 +156,14 @@ func (o *Owner) Run(ctx context.Context) partition.End {
 		case <-timer.C:
 		case <-stop:
 			stop, limit = nil, time.After(o.cfg.StopTimeout)
+			crashpoint.At("processor.closing.begun")
 			o.step(work, partition.Stop{Now: at})
 		case <-limit:
 			return partition.End{Class: partition.Ambiguous, Reason: "stopped before everything was committed: the next owner repeats the rest"}
 		}
+	}
+	if ctx.Err() != nil {
+		crashpoint.At("processor.closing.ended")
 	}
 	return *o.end
 }
@@ -179,6 +185,7 @@ func (o *Owner) take(ctx context.Context, f kafkaio.Fetch) {
 		o.step(ctx, partition.Failed{Effect: partition.StartFetch{}, Class: readFailure(f.Err), Err: f.Err})
 		return
 	}
+	crashpoint.At("processor.fetched")
 	o.step(ctx, partition.Fetched{Records: o.decode(f.Records), From: f.From, Next: f.Next, End: f.HighWatermark})
 }
 

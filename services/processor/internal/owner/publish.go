@@ -29,17 +29,20 @@ func (o *Owner) append(out partition.Output, seq int64, e partition.Effect, send
 			}
 			return
 		}
+		answered(e)
 		o.acked[out].Store(seq)
 		if acked != nil {
 			acked()
 		}
 		o.poke()
 	})
+	handed(e)
 	clear(o.out.records)
 	o.out.records, o.out.bytes = o.out.records[:0], o.out.bytes[:0]
 }
 
 func (o *Owner) publish(ctx context.Context, e partition.Publish) {
+	asked(e)
 	at := now()
 	// Values are encoded into one buffer first and cut afterwards: it may move while it grows.
 	ends := o.out.ends[:0]

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/services/sink/internal/instruments"
 	"github.com/cohortflow/cohortflow/services/sink/internal/receipts"
 )
@@ -53,6 +54,7 @@ func (a *ack) done(_ int64, err error) {
 	if err != nil {
 		return
 	}
+	crashpoint.At("sink.ads.append.acked")
 	ctx := context.Background()
 	if len(a.transitions) > 0 {
 		n.Metrics.Duration(ctx, now.Sub(a.began))
@@ -78,6 +80,7 @@ func (n *tenure) receipt(t *cohort.Transition, o receipts.Outcome) {
 		return
 	}
 	n.Journal.Receipt(n.partition, t, o, nil)
+	crashpoint.At("sink.ads.receipt.queued")
 }
 
 // commitGap is the time between two positions for the group: they are for display.

@@ -11,6 +11,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/seal"
 	"github.com/cohortflow/cohortflow/schemas"
@@ -137,11 +138,13 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.At("sink.ads.epoch.answered")
 	tail := newTail(s.Cluster, s.Decoder, s.topic, p, s.Log)
 	err = tail.load(ctx)
 	if err != nil {
 		return err
 	}
+	crashpoint.At("sink.ads.tail.read")
 	n := &tenure{Suppressor: s, lease: lease, partition: p, epoch: epoch, moved: make(chan struct{}, 1)}
 	if tail.mark != nil {
 		n.position = tail.mark.Processed
@@ -152,13 +155,16 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	defer n.writer.Close()
 	// The fence says no more than the watermark before it did: what came after that
 	// has not been looked at with the door closed.
+	crashpoint.Near("sink.ads.fence.sent")
 	fence, err := n.writer.Fence(ctx, n.watermark(tail.last()), tail.newest)
 	if err != nil {
 		return err
 	}
+	crashpoint.At("sink.ads.fence.answered")
 	if err := tail.forward(ctx, fence); err != nil {
 		return err
 	}
+	crashpoint.At("sink.ads.tail.closed")
 	if tail.mark != nil {
 		n.position = max(n.position, tail.mark.Processed)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
@@ -235,6 +236,7 @@ func (n *tenure) append(out []kafkaio.OutRecord, a *ack) {
 	n.awaited++
 	n.mu.Unlock()
 	n.writer.Append(out, a.done)
+	crashpoint.Near("sink.ads.append.sent")
 }
 
 func (n *tenure) idle() bool {
@@ -274,6 +276,7 @@ func (n *tenure) markIfDue(now time.Time) {
 // mark appends a watermark.
 func (n *tenure) mark(now time.Time) {
 	n.marked, n.markedAt = n.position, now
+	crashpoint.Near("sink.ads.watermark.sent")
 	n.append([]kafkaio.OutRecord{n.watermark(n.complete)}, &ack{n: n, next: n.position, began: now})
 }
 
@@ -296,6 +299,7 @@ func (n *tenure) gap(ctx context.Context, err error) error {
 // leave ends in good order: a last watermark, and everything acknowledged, so that
 // the next tenure repeats nothing.
 func (n *tenure) leave() error {
+	crashpoint.At("sink.ads.closing.begun")
 	if n.position != n.marked {
 		n.mark(time.Now())
 	}

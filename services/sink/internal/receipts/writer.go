@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 )
 
@@ -188,10 +189,12 @@ func (w *Writer) write(ctx context.Context, batch []entry) (left []entry) {
 		for i := range batch {
 			recs[i] = batch[i].rec
 		}
+		crashpoint.Near("sink.journal.sent")
 		err := w.producer.Produce(ctx, recs)
 		var partial *kafkaio.PartialError
 		switch {
 		case err == nil:
+			crashpoint.At("sink.journal.acked")
 			w.settle(batch, nil)
 			w.setFailing(nil)
 			return nil

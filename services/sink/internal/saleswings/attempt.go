@@ -10,6 +10,7 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
@@ -116,8 +117,11 @@ func (w *worker) request(ctx context.Context, k kind, list []*attempt) ([]result
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.Grace, cancel) })
 	defer stop()
+	crashpoint.At("sink.saleswings.request.ready")
+	crashpoint.Near("sink.saleswings.request.sent")
 	began := time.Now()
 	a := w.client.send(reqCtx, k, activities)
+	crashpoint.At("sink.saleswings.request.answered")
 	w.metrics.Duration(reqCtx, time.Since(began))
 	done(a.healthy())
 	if a.retryAfter > 0 {
@@ -156,6 +160,7 @@ func (w *worker) journalAmbiguous(ctx context.Context, list []*attempt, results 
 	if n == 0 {
 		return nil
 	}
+	crashpoint.Near("sink.saleswings.ambiguous.sent")
 	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for ; n > 0; n-- {
@@ -168,6 +173,7 @@ func (w *worker) journalAmbiguous(ctx context.Context, list []*attempt, results 
 			return errors.New("journal an ambiguous attempt: not kept within a minute")
 		}
 	}
+	crashpoint.At("sink.saleswings.ambiguous.kept")
 	return nil
 }
 
@@ -220,6 +226,7 @@ func (w *worker) deadLetter(ctx context.Context, it *delivery.Item, o receipts.O
 			w.closer(it.Ticket)(err)
 			return
 		}
+		crashpoint.At("sink.saleswings.deadletter.kept")
 		w.outcome(ctx, &it.Transition, o, it.Ticket)
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/crashpoint"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/telemetry"
 	"github.com/cohortflow/cohortflow/services/sink/internal/delivery"
@@ -60,6 +61,7 @@ func (w *worker) run(ctx context.Context) error {
 			w.wait(ctx)
 			continue
 		}
+		crashpoint.At("sink.saleswings.taken")
 		if err := w.journal.Room(ctx); err != nil {
 			return err
 		}
@@ -215,6 +217,9 @@ func (w *worker) outcome(ctx context.Context, t *cohort.Transition, o receipts.O
 // closer makes the callback that closes a ticket from the journal's goroutine.
 func (w *worker) closer(ticket delivery.Ticket) func(error) {
 	return func(err error) {
+		if err == nil {
+			crashpoint.At("sink.saleswings.outcome.kept")
+		}
 		w.mu.Lock()
 		if err != nil {
 			w.failed = err
@@ -248,6 +253,7 @@ func (w *worker) settle() error {
 func (w *worker) commit(ctx context.Context, last bool) {
 	now := time.Now()
 	if last {
+		crashpoint.At("sink.saleswings.closing.begun")
 		_ = w.settle() // what failed stays before the position anyway
 	} else if now.Before(w.commitAt) {
 		return
@@ -259,10 +265,12 @@ func (w *worker) commit(ctx context.Context, last bool) {
 	w.commitAt = now.Add(w.cfg.CommitGap)
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Grace)
 	defer cancel()
+	crashpoint.Near("sink.saleswings.position.sent")
 	if err := w.lease.Commit(ctx, next); err != nil {
 		w.log.Info("position not stored", "partition", w.partition, "err", err)
 		return
 	}
+	crashpoint.At("sink.saleswings.position.committed")
 	w.committed = next
 	w.forget(next)
 }

@@ -1,0 +1,117 @@
+package planning
+
+import (
+	"slices"
+
+	"github.com/cohortflow/cohortflow/pkg/catalogue"
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/services/cohortctl/internal/report"
+)
+
+// list is what a destination holds of people because of one audience, or of one cohort
+// that it is sent as it is.
+type list struct {
+	destination string // platform, or report.SalesWings
+	key         string // of the audience; for SalesWings of the cohort
+	mode        string // of the audience; empty for SalesWings
+
+	before map[*inForce]string // cohort that feeds it, where the catalogue has the list
+	known  map[*inForce]bool   // the catalogue has the destination
+	after  string              // cohort that would feed it; empty = it would be no more
+}
+
+// sent is what would go to a list, and where it would be wrong thereafter: a destination
+// hears of changes, so it is told nothing about those who stay.
+type sent struct {
+	adds, removes int64
+	held          int64 // entries into a cohort that warms, which SalesWings is not told of
+	missing       int64 // belong on the list and are not sent
+	stranded      int64 // are on the list and are not taken off
+}
+
+func (s *sent) add(o *sent) {
+	s.adds += o.adds
+	s.removes += o.removes
+	s.held += o.held
+	s.missing += o.missing
+	s.stranded += o.stranded
+}
+
+// listsOf gives every list of the catalogues in force and of the next one, platforms
+// first, in the order of the next catalogue and then of those in force.
+func listsOf(stages []*stage, next *catalogue.Catalogue) []list {
+	var all []list
+	find := func(destination, key, mode string) *list {
+		for i := range all {
+			if l := &all[i]; l.destination == destination && l.key == key {
+				return l
+			}
+		}
+		all = append(all, list{destination: destination, key: key, mode: mode, before: map[*inForce]string{}, known: map[*inForce]bool{}})
+		return &all[len(all)-1]
+	}
+	each := func(c *catalogue.Catalogue, take func(l *list, feeding string)) {
+		for i := range c.Audiences {
+			a := &c.Audiences[i]
+			for _, platform := range a.Platforms {
+				take(find(platform, a.Key, a.Mode), a.Cohort)
+			}
+		}
+		for _, key := range c.Deliver.SalesWings {
+			take(find(report.SalesWings, key, ""), key)
+		}
+	}
+	each(next, func(l *list, feeding string) { l.after = feeding })
+	for _, old := range olds(stages) {
+		each(old.Catalogue, func(l *list, feeding string) { l.before[old] = feeding })
+		for i := range all {
+			all[i].known[old] = slices.ContainsFunc(all, func(o list) bool {
+				return o.destination == all[i].destination && o.before[old] != ""
+			})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b list) int { return last(a.destination) - last(b.destination) })
+	return all
+}
+
+func last(destination string) int {
+	if destination == report.SalesWings {
+		return 1
+	}
+	return 0
+}
+
+// count adds one person.
+func (l *list) count(to *sent, old *inForce, was, is []cohort.Membership, moves []cohort.Transition) {
+	holds, belongs, entry, exit, held := contains(was, l.before[old]), contains(is, l.after), false, false, false
+	for i := range moves {
+		if d := &moves[i]; l.after != "" && d.Cohort == l.after {
+			entry, exit = d.Op == cohort.OpEnter, d.Op == cohort.OpExit
+			held = entry && d.WarmingUntil > d.DecidedAt && l.destination == report.SalesWings
+		}
+	}
+	if l.after != "" && !l.known[old] && belongs {
+		entry = true // whoever begins to be delivered to reads the transitions from their start
+	}
+	switch {
+	case held:
+		to.held++
+		return
+	case entry:
+		to.adds++
+		holds = true
+	case exit:
+		to.removes++
+		holds = false
+	}
+	switch {
+	case belongs && !holds:
+		to.missing++
+	case holds && !belongs:
+		to.stranded++
+	}
+}
+
+func contains(list []cohort.Membership, key string) bool {
+	return key != "" && slices.ContainsFunc(list, func(m cohort.Membership) bool { return m.Cohort == key })
+}

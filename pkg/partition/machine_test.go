@@ -168,7 +168,7 @@ func TestMachine_WithoutFaultsEqualsTheFold(t *testing.T) {
 // loses all. Afterwards the outputs are exactly the fold of the log.
 func TestMachine_SurvivesItsFaults(t *testing.T) {
 	seen := map[string]int{}
-	for seed := range uint64(60_000) {
+	for seed := range uint64(3_000) {
 		w := newWorld(t, seed)
 		w.live(20)
 		owners := []*owner{w.begin(), nil}

@@ -32,12 +32,10 @@ func (c *Client) ReadAt(ctx context.Context, topic string, partition int32, offs
 			wanted = wanted[1:]
 			continue
 		}
-		got, next, err := c.readOnce(ctx, &params, partition, nil, from, last+1)
-		for i := range got {
-			if _, found := slices.BinarySearch(wanted, got[i].Offset); found {
-				out = append(out, got[i])
-			}
-		}
+		params.only = wanted
+		var next int64
+		var err error
+		out, next, err = c.readOnce(ctx, &params, partition, out, from, last+1)
 		var gone ErrOffsetOutOfRange
 		switch {
 		case errors.As(err, &gone):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -23,7 +24,8 @@ type abortedTxn struct {
 type decoder struct {
 	partition int32
 	aborted   []abortedTxn
-	limit     int // most bytes that one batch may unpack to
+	limit     int     // most bytes that one batch may unpack to
+	only      []int64 // offsets to decode, rising; the others are passed over. nil = all
 	slab      []Header
 }
 
@@ -34,7 +36,7 @@ type decoder struct {
 // been delivered and next is where that batch begins.
 func (d *decoder) decode(dst []Record, b []byte, from int64) (out []Record, next int64, err error) {
 	next = from
-	if n := len(dst) + promised(b); n > cap(dst) {
+	if n := len(dst) + promised(b); n > cap(dst) && d.only == nil {
 		dst = append(make([]Record, 0, n), dst...)
 	}
 	for len(b) >= batchHeader {
@@ -128,7 +130,7 @@ func (d *decoder) batch(dst []Record, b []byte, next int64) ([]Record, int64, er
 }
 
 func (d *decoder) records(dst []Record, body []byte, head *Record, count int, lastDelta, from int64, appendTime bool) ([]Record, error) {
-	if need := len(dst) + count; need > cap(dst) {
+	if need := len(dst) + count; need > cap(dst) && d.only == nil {
 		grown := make([]Record, len(dst), max(need, 2*cap(dst)))
 		copy(grown, dst)
 		dst = grown
@@ -148,6 +150,11 @@ func (d *decoder) records(dst []Record, body []byte, head *Record, count int, la
 			return dst, errRecord
 		}
 		prev = offDelta
+		if d.only != nil {
+			if _, wanted := slices.BinarySearch(d.only, head.Offset+offDelta); !wanted {
+				continue
+			}
+		}
 		dst = append(dst, *head)
 		rec := &dst[len(dst)-1]
 		rec.Offset += offDelta

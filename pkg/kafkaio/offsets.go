@@ -156,7 +156,7 @@ func (c *Client) readOnce(ctx context.Context, params *fetchParams, partition in
 	if err := codeErr(got[0].code); err != nil {
 		return out, from, fmt.Errorf("read %s/%d: %w", params.topic, partition, err)
 	}
-	d := decoder{partition: partition, aborted: got[0].aborted, limit: maxUnpacked}
+	d := decoder{partition: partition, aborted: got[0].aborted, limit: maxUnpacked, only: params.only}
 	out, next, err := d.decode(out, got[0].records, from)
 	for len(out) > 0 && out[len(out)-1].Offset >= to {
 		out = out[:len(out)-1]

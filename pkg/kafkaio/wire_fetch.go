@@ -29,6 +29,7 @@ type fetchParams struct {
 	minBytes     int32
 	maxBytes     int32
 	maxPartition int32
+	only         []int64 // offsets to decode, rising; nil = all
 }
 
 // appendFetch encodes Fetch v11 without a session, reading committed records.

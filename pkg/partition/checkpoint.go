@@ -83,7 +83,11 @@ func appendText(dst []byte, s string) []byte {
 // DecodeCheckpoint is the inverse of Append. An unknown format is an error: the
 // partition stops, since a newer release wrote it.
 func DecodeCheckpoint(b []byte) (c Checkpoint, err error) {
-	if len(b) == 0 || b[0] != checkpointFormat && b[0] != firstCheckpoint {
+	if len(b) > 0 && b[0] > checkpointFormat {
+		return c, fmt.Errorf("%w: its format is %d, this release reads up to %d; run the newer release, or reset the partition's state to rebuild it from the log",
+			errCheckpoint, b[0], checkpointFormat)
+	}
+	if len(b) == 0 || b[0] < firstCheckpoint {
 		return c, errCheckpoint
 	}
 	format := b[0]

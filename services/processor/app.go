@@ -10,9 +10,12 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -338,8 +341,9 @@ func (a *App) Progress() map[int32]Progress {
 func (a *App) Ready(context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for p, why := range a.stopped {
-		return fmt.Errorf("partition %d stopped: %s", p, why)
+	var errs []error
+	for _, p := range slices.Sorted(maps.Keys(a.stopped)) {
+		errs = append(errs, fmt.Errorf("partition %d stopped: %s", p, a.stopped[p]))
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -44,7 +44,8 @@ func (o *Owner) decode(in []kafkaio.Record) []partition.Record {
 // states about itself takes the place of what it stated before. An email is one whatever its case,
 // as in Customer.io.
 func (o *Owner) contacts(e *event.Event) (told [][]byte, account [2][]byte) {
-	own := e.Kind == event.KindIdentify && e.IDs.CustomerID != "" && e.IDs.CustomerID == e.Person
+	// Customer.io's own id speaks of an account too, whichever key that has here.
+	own := e.Kind == event.KindIdentify && (e.IDs.CustomerID == e.Person || e.IDs.CustomerID == "" && e.IDs.CioID != "")
 	for i, c := range [2]struct {
 		kind  byte
 		plain string

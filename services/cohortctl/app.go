@@ -32,6 +32,8 @@ type Streams struct {
 	Out, Err io.Writer
 	// Interactive says that a person watches Err.
 	Interactive bool
+	// Colour says that Out shows colours and that they are wanted.
+	Colour bool
 }
 
 func usage(format string, args ...any) error {

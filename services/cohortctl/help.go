@@ -32,3 +32,14 @@ people who would belong on a list and not be sent, or stay on it though they no 
   cohortctl plan --catalogue new.yaml --kafka-brokers kafka:9092 --redis redis://redis:6379
 
 Exit codes: 0, 1 where no plan can be made, 2 for wrong usage, 3 if more than --fail-above people would move.`
+
+// ExplainHelp is what --help says about explanations.
+const ExplainHelp = `
+Asks the read API, which console serves. For every cohort it tells since when and until when the person is in it,
+and each condition: ✓ true, ✗ false, ? for what nobody can tell any more; how near it is to its bound, when
+it can change by itself, and the events behind it. Then the audiences with their gates, and what was sent.
+
+  cohortctl explain ada@example.com recent_purchaser_7d --at 2026-12-01T12:00:00Z
+
+Colours are for terminals, and not shown where NO_COLOR is set. Exit codes: 0, 1 where there is no answer,
+2 for wrong usage.`

@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
+	"github.com/cohortflow/cohortflow/pkg/catalogue"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/test/bench/latency"
@@ -30,7 +31,16 @@ func TestParse_TakesListsAndRefusesNonsense(t *testing.T) {
 	if diff := cmp.Diff([]any{[]string{"silent", "ingest"}, []int{10, 20}, []string{"a:1", "b:2"}}, []any{o.runs, o.rates, o.target.Brokers}); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
 	}
-	for _, args := range [][]string{{"--run", "speed"}, {"--on", "paper"}, {"--rates", "fast"}, {"--rates", "0"}, {"--batch", "0"}, {"--duration", "1ms"}, {"now"}} {
+	if diff := cmp.Diff([]any{200_000, 20_000}, []any{o.sweepPeople, o.explainPeople}); diff != "" {
+		t.Errorf("people (-want +got):\n%s", diff)
+	}
+	if o, err := parse(nil); err != nil || cmp.Diff(usualRuns, o.runs) != "" {
+		t.Errorf("without flags: runs %q, %v", o.runs, err)
+	}
+	if o, err := parse([]string{"--run", strings.Join(allRuns, ",")}); err != nil || len(o.runs) != 8 {
+		t.Errorf("all: runs %q, %v", o.runs, err)
+	}
+	for _, args := range [][]string{{"--run", "speed"}, {"--sweep-people", "2"}, {"--explain-people", "0"}, {"--on", "paper"}, {"--rates", "fast"}, {"--rates", "0"}, {"--batch", "0"}, {"--duration", "1ms"}, {"now"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%q: got no error", args)
 		}
@@ -40,7 +50,12 @@ func TestParse_TakesListsAndRefusesNonsense(t *testing.T) {
 func TestBatchBody_IsWhatThePipelinesApiTakes(t *testing.T) {
 	at := time.UnixMilli(1_700_000_000_120)
 	var got map[string][]map[string]any
-	if err := json.Unmarshal(batchBody(message{id: "i-1", person: "p", at: at}, message{id: "r-1", person: "p", at: at, event: "Order Completed"}), &got); err != nil {
+	if err := json.Unmarshal(batchBody(
+		message{id: "i-1", person: "p", at: at},
+		message{id: "r-1", person: "p", at: at, event: "Order Completed"},
+		message{id: "u-1", person: "p", at: at, traits: `"unsubscribed":true`},
+		message{id: "g-1", person: "d", at: at, event: "Order Completed", email: "g@shop.example"},
+	), &got); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string][]map[string]any{"batch": {
@@ -48,6 +63,12 @@ func TestBatchBody_IsWhatThePipelinesApiTakes(t *testing.T) {
 		{
 			"type": "track", "event": "Order Completed", "messageId": "r-1", "userId": "p", "timestamp": "2023-11-14T22:13:20.120Z",
 			"properties": map[string]any{"product_id": "p-17", "category": "shoes", "price": 59.9, "order_id": "o-r-1", "currency": "EUR"},
+		},
+		{"type": "identify", "traits": map[string]any{"email": "p@shop.example", "unsubscribed": true}, "messageId": "u-1", "userId": "p", "timestamp": "2023-11-14T22:13:20.120Z"},
+		{
+			"type": "track", "event": "Order Completed", "messageId": "g-1", "anonymousId": "d", "timestamp": "2023-11-14T22:13:20.120Z",
+			"context":    map[string]any{"traits": map[string]any{"email": "g@shop.example"}},
+			"properties": map[string]any{"product_id": "p-17", "category": "shoes", "price": 59.9, "order_id": "o-g-1", "currency": "EUR"},
 		},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -103,6 +124,75 @@ func TestOpenLoop_EndsWithTheFirstError(t *testing.T) {
 	}
 }
 
+func TestOpenLoopUntil_AnswersWhatWasDueAndCountsIt(t *testing.T) {
+	done := make(chan struct{})
+	var sent atomic.Int64
+	late, err := openLoopUntil(t.Context(), done, time.Now(), 2*time.Millisecond, 1_000_000, 2, func(_ context.Context, i int) error {
+		if sent.Add(1); i == 5 {
+			close(done)
+		}
+		return nil
+	})
+	if err != nil || int64(late.Count) != sent.Load() || late.Count < 6 || late.Count > 100_000 {
+		t.Errorf("got %d due and %d sent, %v", late.Count, sent.Load(), err)
+	}
+}
+
+func TestPacing_CountsFromIntendedTimesWithoutTheWarmup(t *testing.T) {
+	p := pace(options{warmup: time.Second, duration: 2 * time.Second}, 20, 10)
+	p.begin()
+	if p.things() != 60 || p.counts() != 40 || p.due(2).Sub(p.start) != time.Second {
+		t.Fatalf("got %+v", p)
+	}
+	seen := make([]time.Time, p.things())
+	for k := range seen {
+		seen[k] = p.due(k / 10).Add(time.Duration(k) * time.Millisecond)
+	}
+	seen[0], seen[30] = time.Time{}, time.Time{} // the first one does not count
+	if q, missing := p.since(seen); missing != 1 || q.Count != 39 || q.Max != 59 {
+		t.Errorf("got %+v and %d missing", q, missing)
+	}
+}
+
+func TestSweep_PutsPurchasesWhereTheyWereDue(t *testing.T) {
+	s := newSweep(options{sweepPeople: 9, batch: 1, warmup: time.Second, duration: time.Second, target: target{Partitions: 2}}, 1)
+	at := func(seconds int) time.Time { return time.Unix(1000+int64(seconds), 0) }
+	s.changed(0, at(10))
+	s.changed(1, at(11))
+	s.resumed, s.buyers = at(12), 6
+	for k, due := range []int{0, 1, 12, 13, 20, 21} {
+		s.due[k] = at(due)
+		if k != 3 {
+			s.told(&avrocodec.Suppression{Op: avrocodec.OpSuppress, SourceID: numbered(s.name, k)}, at(due).Add(time.Duration(k)*time.Second))
+		}
+	}
+	for _, k := range []int{2, 8, 5} {
+		s.decided(cohort.OpEnter, &cohort.Transition{Person: numbered(s.name, k), Cohort: cohortAdded}, at(12+k))
+	}
+	r := sweepResult{People: 9}
+	s.count(&r)
+	if r.Seconds != 10 || r.Swept != 0.9 || r.Missing != 0 || r.Unsold != 1 || r.Before.Max != 1000 || r.Before.Count != 1 || r.During.Count != 1 || r.During.Max != 2000 || r.After.Count != 2 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestCatalogue_ChangesByOneCohort(t *testing.T) {
+	before, err := catalogue.Load("before", []byte(benchCatalogue))
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := catalogue.Load("after", []byte(changedCatalogue()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := before.Program.ChangedUnder(after.Program); !slices.Equal(got, []string{cohortAdded}) {
+		t.Errorf("%q change, want only %s", got, cohortAdded)
+	}
+	if warming := after.Program.WarmingAfter(before.Program, 0); len(warming) > 0 {
+		t.Errorf("%v would have to warm", warming)
+	}
+}
+
 func TestArrivals_KeepTheFirstSightOnly(t *testing.T) {
 	a := newArrivals(2)
 	first := time.Unix(1, 0)
@@ -155,13 +245,14 @@ func TestTakeSuppression_SeesPurchasesOfThisRun(t *testing.T) {
 
 func TestSilent_JoinsReleasesInEitherOrderAndCounts(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(100, 0).Add(time.Duration(ms) * time.Millisecond) }
-	j := releaseJoin{released: newArrivals(3), person: map[string]int{}, early: map[string]time.Time{}}
-	j.exit("t0", 0)
-	j.release("t0", at(5))
-	j.release("t1", at(6))
-	j.exit("t1", 1)
+	j := newJoin(3)
+	j.names("t0", 0)
+	j.sees("t0", at(5))
+	j.sees("t1", at(6))
+	j.sees("t1", at(7))
+	j.names("t1", 1)
 	r := silentResult{People: 3}
-	r.count([]time.Time{at(0), at(4), at(9)}, []time.Time{at(3), at(2), {}}, j.released.seen())
+	r.count([]time.Time{at(0), at(4), at(9)}, []time.Time{at(3), at(2), {}}, j.found.seen())
 	if r.Missing != 1 || r.Early != 1 || r.Released != 2 || r.Exit.Max != 3 || r.Release.Max != 5 || r.Release.P50 != 2 {
 		t.Errorf("got %+v", r)
 	}
@@ -199,11 +290,21 @@ func TestResult_PrintsTablesAndWritesJSON(t *testing.T) {
 			Latency: []latencyResult{{PerSecond: 1000, Batch: 10, Sent: 5, ToRecord: quantiles{P50: 4.25, P99: 21}, CPU: cpuUse{Pipeline: 0.5, Stores: 0.25, Bench: 0.125, Machine: 1.5}}},
 			Silent:  &silentResult{People: 3, Released: 2},
 			Ingest:  []ingestResult{{PerRequest: 1, Connections: 8, Requests: 10, Events: 10, CPU: cpuUse{Pipeline: 0.5}}},
+
+			Withdrawal: []withdrawalResult{{PerSecond: 500, Batch: 10, Sent: 70, Missing: 3, ToExit: quantiles{P50: 7.25}, Receipts: true, Untold: 41}},
+			Erasure:    &erasureResult{PerSecond: 50, Sent: 150, ToProof: quantiles{P99: 8.75}},
+			Identity:   &identityResult{PerSecond: 200, Sent: 600, ToRecord: quantiles{Max: 9.25}},
+			Explain:    &explainResult{PerSecond: 200, Sent: 300, People: 30, Errors: 43, Error: "answer 503", Bytes: 4711},
+			Sweep:      &sweepResult{People: 900, Enter: 300, Seconds: 4.5, Swept: 200, During: quantiles{Count: 1234, P99: 11.25}},
 		}},
 	}
 	var text strings.Builder
 	r.print(&text)
-	for _, want := range []string{"real, 1000/s by 10, 5 purchases", "4.25", "21.00", "0.62", "real, exit, 3 people", "real, 1 a request, 8 connections", "20"} {
+	for _, want := range []string{
+		"real, 1000/s by 10, 5 purchases", "4.25", "21.00", "0.62", "real, exit, 3 people", "real, 1 a request, 8 connections", "20",
+		"real, 500/s by 10, 70 people, exit", "7.25", "receipt of SalesWings", "41", "50/s, 150 people, proof", "8.75", "200/s, 600 guests, the account's ad record", "9.25",
+		"300 questions about 30 people (answer 503)", "43", "4711", "during", "11.25", "1234", "real, 900", "4.50", "200",
+	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}
@@ -237,59 +338,5 @@ func TestCPU_SeesWorkOfThisProcess(t *testing.T) {
 	use := m.stop()
 	if x == 0 || use.Bench <= 0.05 || use.Pipeline <= 0.05 || use.Stores != use.Pipeline || use.Machine <= 0.05 {
 		t.Errorf("got %+v after being busy all the time", use)
-	}
-}
-
-// own starts a real pipeline on its embedded parts and returns options that measure it for a second.
-func own(t *testing.T) (options, *kafkaio.Client) {
-	t.Helper()
-	o := options{
-		batch: 5, warmup: 200 * time.Millisecond, duration: time.Second, people: 60,
-		target: target{Key: "k", Partitions: 3},
-	}
-	end, err := ownStack(t.Context(), sideEmbedded, &o.target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := end(); err != nil {
-			t.Error(err)
-		}
-	})
-	client, err := kafkaio.Open(kafkaio.Config{Brokers: o.target.Brokers}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Close() })
-	return o, client
-}
-
-// slowest, in ms, tells a measured time from a number that is none. It is no goal: a machine may
-// stand still for seconds.
-const slowest = 60_000
-
-func TestMeasureLatency_FindsTheRecordOfEveryPurchase(t *testing.T) {
-	o, client := own(t)
-	o.duration, o.profile = 3*time.Second, t.TempDir()
-	r, err := measureLatency(t.Context(), o, client, 200)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Sent != 600 || r.Missing != 0 || r.ToRecord.Count != 600 || r.ToRecord.P50 <= 0 || r.ToRecord.P50 > slowest || r.ToAnswer.Count != 120 {
-		t.Errorf("got %+v, want 600 purchases, each with its record", r)
-	}
-	if profiles, err := filepath.Glob(filepath.Join(o.profile, "*.pprof")); err != nil || len(profiles) != 1 {
-		t.Errorf("got the profiles %q, %v, want one", profiles, err)
-	}
-}
-
-func TestMeasureSilent_FindsEveryExitAndRelease(t *testing.T) {
-	o, client := own(t)
-	r, err := measureSilent(t.Context(), o, client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Missing != 0 || r.Early != 0 || r.Released != 60 || r.Exit.Count != 60 || r.Exit.P99 <= 0 || r.Exit.P99 > slowest {
-		t.Errorf("got %+v, want 60 exits and releases, none early", r)
 	}
 }

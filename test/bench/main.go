@@ -7,6 +7,11 @@
 // took of the machine meanwhile is told in the result.
 //
 //	go run ./test/bench [--on embedded,real] [--run latency,silent,ingest] [--rates 1000,5000] [--duration 15s] [--json FILE]
+//
+// Further runs are made when they are named: withdrawal (from an unsubscription to the exit
+// from a target audience), erasure (from the call to the release and the proof), identity (from
+// a guest's account to its ad record), explain (questions to the read API), and sweep (a
+// change of the catalogue under load).
 package main
 
 import (
@@ -14,7 +19,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -22,8 +26,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 )
 
 type options struct {
@@ -37,6 +39,9 @@ type options struct {
 	jsonFile string
 	profile  string
 	target   target
+
+	sweepPeople   int
+	explainPeople int
 }
 
 // target is the pipeline that is measured.
@@ -48,6 +53,11 @@ type target struct {
 	Admin      string // base URL of its admin port, for profiles; empty = not known
 	PID        int    // of the process whose CPU is told; 0 = not known
 	Stores     []int  // process ids of Kafka and Redis, where they are processes of their own
+	EraseKey   string // of POST /v1/erase; empty = not known
+	Console    string // base URL of the read API; empty = not known
+	SalesWings bool   // there is one, and the bench's catalogue tells it
+
+	own *pipeline // nil = somebody else's
 }
 
 func main() {
@@ -67,8 +77,9 @@ func main() {
 }
 
 var (
-	allRuns  = []string{"latency", "silent", "ingest"}
-	allSides = []string{sideEmbedded, sideReal}
+	usualRuns = []string{"latency", "silent", "ingest"}
+	allRuns   = append(slices.Clone(usualRuns), "withdrawal", "erasure", "identity", "explain", "sweep")
+	allSides  = []string{sideEmbedded, sideReal}
 )
 
 func parse(args []string) (options, error) {
@@ -76,16 +87,20 @@ func parse(args []string) (options, error) {
 	var sides, runs, rates, brokers string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&sides, "on", strings.Join(allSides, ","), "what the pipeline stands on: its embedded parts, or Apache Kafka and Redis started for it")
-	f.StringVar(&runs, "run", strings.Join(allRuns, ","), "what to measure")
-	f.StringVar(&rates, "rates", "1000,5000", "purchases per second of the latency runs")
-	f.IntVar(&o.batch, "batch", 10, "events in one request of the latency runs; all of them are due when the request is")
+	f.StringVar(&runs, "run", strings.Join(usualRuns, ","), "what to measure, of "+strings.Join(allRuns, ", "))
+	f.StringVar(&rates, "rates", "1000,5000", "purchases per second of the latency runs, and withdrawals of theirs; the sweep takes the first")
+	f.IntVar(&o.batch, "batch", 10, "events in one request of the runs at --rates; all of them are due when the request is")
 	f.DurationVar(&o.duration, "duration", 15*time.Second, "length of each measurement")
 	f.DurationVar(&o.warmup, "warmup", 10*time.Second, "time before it in which nothing is counted; a Java machine needs it")
 	f.IntVar(&o.people, "silent-people", 2000, "people whose window ends in the silent run")
+	f.IntVar(&o.sweepPeople, "sweep-people", 200_000, "people known when the catalogue changes")
+	f.IntVar(&o.explainPeople, "explain-people", 20_000, "people known who are asked about")
 	f.StringVar(&o.jsonFile, "json", "", "write the result there as JSON")
 	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the pipeline during each latency run into this folder")
 	f.StringVar(&o.target.URL, "url", "", "base URL of a running ingest; empty = start a standalone")
 	f.StringVar(&o.target.Key, "key", "bench-key", "write key")
+	f.StringVar(&o.target.EraseKey, "erase-key", "", "key of POST /v1/erase of the running pipeline")
+	f.StringVar(&o.target.Console, "console", "", "base URL of the read API of the running pipeline")
 	f.StringVar(&brokers, "brokers", "127.0.0.1:9092", "Kafka of the running pipeline")
 	f.IntVar(&o.target.Partitions, "partitions", 12, "of every topic")
 	f.IntVar(&o.target.PID, "pid", 0, "process of the running pipeline, to tell its CPU")
@@ -114,6 +129,9 @@ func parse(args []string) (options, error) {
 	}
 	if o.duration < time.Second || o.duration > time.Hour || o.warmup < 0 || o.warmup > time.Hour {
 		errs = append(errs, errors.New("--duration must be 1s to 1h, --warmup 0s to 1h"))
+	}
+	if o.sweepPeople < segments || o.sweepPeople > 10_000_000 || o.explainPeople < 1 || o.explainPeople > 10_000_000 {
+		errs = append(errs, errors.New("--sweep-people must be 3 to 10000000, --explain-people 1 to 10000000"))
 	}
 	if f.NArg() > 0 {
 		errs = append(errs, fmt.Errorf("%q: there are no arguments beside the flags", f.Arg(0)))
@@ -144,61 +162,6 @@ func run(ctx context.Context, o options) error {
 	r.print(os.Stdout)
 	if o.jsonFile != "" {
 		return r.write(o.jsonFile)
-	}
-	return nil
-}
-
-func measureSide(ctx context.Context, o options, r *side) (err error) {
-	if o.target.URL == "" {
-		end, err := ownStack(ctx, r.On, &o.target)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, end()) }()
-	}
-	client, err := kafkaio.Open(kafkaio.Config{Brokers: o.target.Brokers, ClientID: "bench"}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("reach Kafka at %s: %w", strings.Join(o.target.Brokers, ","), err)
-	}
-	for _, what := range o.runs {
-		if err := measure(ctx, o, client, what, r); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-	}
-	return nil
-}
-
-func measure(ctx context.Context, o options, client *kafkaio.Client, what string, r *side) error {
-	switch what {
-	case "latency":
-		for _, rate := range o.rates {
-			fmt.Fprintf(os.Stderr, "%s: latency at %d purchases per second ...\n", r.On, rate)
-			l, err := measureLatency(ctx, o, client, rate)
-			if err != nil {
-				return err
-			}
-			r.Latency = append(r.Latency, l)
-		}
-	case "silent":
-		fmt.Fprintf(os.Stderr, "%s: silent exits ...\n", r.On)
-		s, err := measureSilent(ctx, o, client)
-		if err != nil {
-			return err
-		}
-		r.Silent = &s
-	case "ingest":
-		for _, size := range []int{1, 10, 100, 500} {
-			fmt.Fprintf(os.Stderr, "%s: ingest, %d events a request ...\n", r.On, size)
-			i, err := measureIngest(ctx, o, size)
-			if err != nil {
-				return err
-			}
-			r.Ingest = append(r.Ingest, i)
-		}
 	}
 	return nil
 }

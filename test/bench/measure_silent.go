@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,7 +51,7 @@ func measureSilent(ctx context.Context, o options, client *kafkaio.Client) (sile
 	if err != nil {
 		return r, err
 	}
-	left, released := newArrivals(o.people), newArrivals(o.people)
+	left, released := newArrivals(o.people), newJoin(o.people)
 	deadlines := make([]time.Time, o.people) // written before anything is sent
 	first := time.Now().Add(o.warmup + 2*time.Second)
 	for k := range deadlines {
@@ -62,7 +61,6 @@ func measureSilent(ctx context.Context, o options, client *kafkaio.Client) (sile
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	g, watching := errgroup.WithContext(watching)
-	join := releaseJoin{released: released, person: map[string]int{}, early: map[string]time.Time{}}
 	g.Go(func() error {
 		return exits.Run(watching, func(rec *kafkaio.Record) error {
 			now := time.Now()
@@ -74,7 +72,7 @@ func measureSilent(ctx context.Context, o options, client *kafkaio.Client) (sile
 			}
 			if k, ok := sequence(run, t.Person); ok && op == cohort.OpExit && t.Cohort == silentCohort {
 				left.see(k, now)
-				join.exit(avrocodec.FormatID(t.ID), k)
+				released.names(avrocodec.FormatID(t.ID), k) // a release names its transition only
 			}
 			return nil
 		})
@@ -91,7 +89,7 @@ func measureSilent(ctx context.Context, o options, client *kafkaio.Client) (sile
 				return fmt.Errorf("partition %d, offset %d: %w", rec.Partition, rec.Offset, err)
 			}
 			if !watermark && s.Op == avrocodec.OpRelease {
-				join.release(s.TransitionID, now)
+				released.sees(s.TransitionID, now)
 			}
 			return nil
 		})
@@ -102,7 +100,7 @@ func measureSilent(ctx context.Context, o options, client *kafkaio.Client) (sile
 	if err == nil {
 		limit := time.NewTimer(time.Until(deadlines[len(deadlines)-1]) + grace)
 		defer limit.Stop()
-		for _, all := range []chan struct{}{left.all, released.all} {
+		for _, all := range []chan struct{}{left.all, released.found.all} {
 			select {
 			case <-all:
 			case <-limit.C:
@@ -116,36 +114,8 @@ func measureSilent(ctx context.Context, o options, client *kafkaio.Client) (sile
 	if err := errors.Join(err, g.Wait(), ctx.Err()); err != nil {
 		return r, err
 	}
-	r.count(deadlines, left.seen(), released.seen())
+	r.count(deadlines, left.seen(), released.found.seen())
 	return r, nil
-}
-
-// releaseJoin finds the person of a release, which names its transition only.
-type releaseJoin struct {
-	released *arrivals
-
-	mu     sync.Mutex
-	person map[string]int       // by transition id of the exit
-	early  map[string]time.Time // releases read before their exit
-}
-
-func (j *releaseJoin) exit(id string, person int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.person[id] = person
-	if at, ok := j.early[id]; ok {
-		j.released.see(person, at)
-	}
-}
-
-func (j *releaseJoin) release(id string, now time.Time) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if person, ok := j.person[id]; ok {
-		j.released.see(person, now)
-	} else {
-		j.early[id] = now
-	}
 }
 
 func (r *silentResult) count(deadlines, left, released []time.Time) {

@@ -15,6 +15,12 @@ import (
 // its stall is in every latency that is counted from the intended time. It returns
 // when all requests were answered, or with the first error.
 func openLoop(ctx context.Context, start time.Time, every time.Duration, n, connections int, send func(ctx context.Context, i int) error) (late latency.Summary, err error) {
+	return openLoopUntil(ctx, nil, start, every, n, connections, send)
+}
+
+// openLoopUntil is an openLoop of at most n requests, which ends when done is closed and
+// what was due by then is answered. The summary counts them.
+func openLoopUntil(ctx context.Context, done <-chan struct{}, start time.Time, every time.Duration, n, connections int, send func(ctx context.Context, i int) error) (late latency.Summary, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	due := make(chan int, n) // holds all requests, so that the clock never waits for a connection
 	for range connections {
@@ -38,6 +44,8 @@ func openLoop(ctx context.Context, start time.Time, every time.Duration, n, conn
 				timer.Reset(pause)
 				select {
 				case <-timer.C:
+				case <-done:
+					return nil
 				case <-ctx.Done():
 					return ctx.Err()
 				}
@@ -80,4 +88,11 @@ func (a *arrivals) seen() []time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]time.Time(nil), a.at...)
+}
+
+// missing is how many did not come yet.
+func (a *arrivals) missing() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.left
 }

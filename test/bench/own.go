@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/cohortflow/cohortflow/services/sink/saleswingstest"
 	"github.com/cohortflow/cohortflow/test/demo/stack"
 	"github.com/cohortflow/cohortflow/test/launch"
 )
@@ -18,9 +21,64 @@ const (
 	sideReal     = "real"
 )
 
+// setup is what the pipeline of a run is set up for.
+type setup int
+
+const (
+	setupUsual      setup = iota // the catalogue that Cohortflow starts with
+	setupWithdrawal              // the bench's catalogue, with a SalesWings
+	setupSweep                   // the bench's catalogue, which changes
+)
+
+func setupOf(run string) setup {
+	switch run {
+	case "withdrawal":
+		return setupWithdrawal
+	case "sweep":
+		return setupSweep
+	default:
+		return setupUsual
+	}
+}
+
+// pipeline is a standalone of the bench's own.
+type pipeline struct {
+	cfg       stack.Config
+	catalogue string // file; empty = the catalogue that Cohortflow starts with
+	running   *stack.Stack
+}
+
+func (p *pipeline) pid() int { return p.running.PID() }
+
+func (p *pipeline) start(ctx context.Context) (err error) {
+	if p.running, err = stack.Start(p.cfg); err != nil {
+		return err
+	}
+	return p.running.Ready(ctx, p.cfg.Addresses.Admin, 2*time.Minute)
+}
+
+func (p *pipeline) stop() error {
+	if p.running == nil {
+		return nil
+	}
+	return p.running.Stop(20 * time.Second)
+}
+
+// restart ends the pipeline in good order and starts it with another catalogue over the
+// same log and state.
+func (p *pipeline) restart(ctx context.Context, catalogue string) error {
+	if err := p.stop(); err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.catalogue, []byte(catalogue), 0o600); err != nil {
+		return fmt.Errorf("write another catalogue: %w", err)
+	}
+	return p.start(ctx)
+}
+
 // ownStack builds and starts a standalone on free ports, with its state in a temporary
 // folder, and Apache Kafka and Redis for it where the side asks for them.
-func ownStack(ctx context.Context, side string, t *target) (end func() error, err error) {
+func ownStack(ctx context.Context, side string, kind setup, t *target) (end func() error, err error) {
 	root, err := stack.Root()
 	if err != nil {
 		return nil, err
@@ -50,12 +108,28 @@ func ownStack(ctx context.Context, side string, t *target) (end func() error, er
 			err = errors.Join(err, end())
 		}
 	}()
-	cfg := stack.Config{
+	t.EraseKey = t.Key + "-erase"
+	p := &pipeline{cfg: stack.Config{
 		Binary: binary, DataDir: filepath.Join(dir, "data"), Addresses: a, Partitions: t.Partitions,
-		Args: []string{"--ingest-key", t.Key, "--pprof"},
-	}
-	if err := os.Mkdir(cfg.DataDir, 0o700); err != nil {
+		Args: []string{"--ingest-key", t.Key, "--erase-keys", t.EraseKey, "--pprof"},
+	}}
+	if err := os.Mkdir(p.cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder for the state: %w", err)
+	}
+	if kind != setupUsual {
+		p.catalogue = filepath.Join(dir, "catalogue.yaml")
+		if err := os.WriteFile(p.catalogue, []byte(benchCatalogue), 0o600); err != nil {
+			return nil, fmt.Errorf("write the catalogue: %w", err)
+		}
+		p.cfg.Args = append(p.cfg.Args, "--catalogue", p.catalogue)
+	}
+	if t.SalesWings = kind == setupWithdrawal; t.SalesWings {
+		args, stop, err := fakeSalesWings(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ends = append(ends, stop)
+		p.cfg.Args = append(p.cfg.Args, args...)
 	}
 	t.Brokers, t.Stores = []string{a.Kafka}, nil
 	if side == sideReal {
@@ -73,17 +147,34 @@ func ownStack(ctx context.Context, side string, t *target) (end func() error, er
 			return nil, err
 		}
 		ends = append(ends, redis.Stop)
-		cfg.Args = append(cfg.Args, "--kafka-brokers", broker.Addr, "--redis", "redis://"+redis.Addr)
+		p.cfg.Args = append(p.cfg.Args, "--kafka-brokers", broker.Addr, "--redis", "redis://"+redis.Addr)
 		t.Brokers, t.Stores = []string{broker.Addr}, []int{broker.PID(), redis.PID()}
 	}
-	s, err := stack.Start(cfg)
-	if err != nil {
+	ends = append(ends, p.stop)
+	if err := p.start(ctx); err != nil {
 		return nil, err
 	}
-	ends = append(ends, func() error { return s.Stop(20 * time.Second) })
-	if err := s.Ready(ctx, a.Admin, time.Minute); err != nil {
-		return nil, err
-	}
-	t.URL, t.Admin, t.PID = "http://"+a.HTTP, "http://"+a.Admin, s.PID()
+	t.URL, t.Admin, t.Console, t.PID, t.own = "http://"+a.HTTP, "http://"+a.Admin, "http://"+a.Console, p.pid(), p
 	return end, nil
+}
+
+// fakeSalesWings serves a stand-in that takes everything, and gives the settings that
+// make the pipeline tell it, as fast as it can: the vendor's limit would be what is measured.
+func fakeSalesWings(ctx context.Context) (args []string, stop func() error, err error) {
+	const key = "bench-saleswings"
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the fake SalesWings: %w", err)
+	}
+	server := &http.Server{Handler: saleswingstest.New(key), ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	args = []string{
+		"--saleswings-url", "http://" + ln.Addr().String(), "--saleswings-key", key, "--saleswings-allow-private", "--saleswings-rate", "1000",
+	}
+	return args, func() error {
+		err := server.Close()
+		<-served // says only that it was closed
+		return err
+	}, nil
 }

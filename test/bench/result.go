@@ -24,6 +24,12 @@ type side struct {
 	Latency []latencyResult `json:"latency,omitempty"`
 	Silent  *silentResult   `json:"silent,omitempty"`
 	Ingest  []ingestResult  `json:"ingest,omitempty"`
+
+	Withdrawal []withdrawalResult `json:"withdrawal,omitempty"`
+	Erasure    *erasureResult     `json:"erasure,omitempty"`
+	Identity   *identityResult    `json:"identity,omitempty"`
+	Explain    *explainResult     `json:"explain,omitempty"`
+	Sweep      *sweepResult       `json:"sweep,omitempty"`
 }
 
 // quantiles are milliseconds.
@@ -81,7 +87,7 @@ func (r *result) print(out io.Writer) {
 			}, g.CPU.cells()...))
 		}
 	}
-	for _, rows := range [][][]any{latencies, silent, door} {
+	for _, rows := range append([][][]any{latencies, silent, door}, r.further()...) {
 		if len(rows) > 1 {
 			table(out, rows)
 		}

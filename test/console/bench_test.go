@@ -16,21 +16,15 @@ import (
 const (
 	benchPeople = 20_000
 	benchEvents = 12 // of each, days apart, so that evidence lies far apart in the log
-	benchAtOnce = 4  // who ask at the same time
 )
 
 // The figures to watch are p50 and p99 of an answer as a client has it, over HTTP.
 
-func BenchmarkExplain_Embedded(b *testing.B) {
-	benchmark(b, embedded, "/v1/people/person-%d/explain")
-}
-func BenchmarkExplain_Real(b *testing.B) { benchmark(b, real, "/v1/people/person-%d/explain") }
-func BenchmarkPerson_Embedded(b *testing.B) {
-	benchmark(b, embedded, "/v1/people/person-%d")
-}
-func BenchmarkPerson_Real(b *testing.B) { benchmark(b, real, "/v1/people/person-%d") }
+func BenchmarkExplain_Embedded(b *testing.B) { benchmark(b, embedded) }
 
-func benchmark(b *testing.B, start func(testing.TB) *flow, path string) {
+func BenchmarkExplain_Real(b *testing.B) { benchmark(b, real) }
+
+func benchmark(b *testing.B, start func(testing.TB) *flow) {
 	f := start(b)
 	f.settled()
 	for day := range int64(benchEvents) {
@@ -44,12 +38,21 @@ func benchmark(b *testing.B, start func(testing.TB) *flow, path string) {
 				events = append(events, track(ids, "Product Viewed", at))
 			}
 		}
-		for part := range slices.Chunk(events, 2_000) {
+		for part := range slices.Chunk(events, 500) {
 			f.tell(part...)
 		}
 	}
 	f.settled()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchAtOnce}}
+	for kind, path := range map[string]string{"person": "/v1/people/person-%d", "explain": "/v1/people/person-%d/explain"} {
+		for _, atOnce := range []int{1, 4} {
+			b.Run(fmt.Sprintf("%s/%d_at_once", kind, atOnce), func(b *testing.B) { answers(b, f, path, atOnce) })
+		}
+	}
+}
+
+// answers measures what clients wait for who ask one question after the other.
+func answers(b *testing.B, f *flow, path string, atOnce int) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
 	get := func(i int) int {
 		resp, err := client.Get(f.url + fmt.Sprintf(path, i))
 		if err != nil {
@@ -66,13 +69,13 @@ func benchmark(b *testing.B, start func(testing.TB) *flow, path string) {
 	for i := range 200 { // connections and the catalogue
 		get(i)
 	}
-	took := make([][]time.Duration, benchAtOnce)
-	bytes := make([]int, benchAtOnce)
+	took := make([][]time.Duration, atOnce)
+	bytes := make([]int, atOnce)
 	b.ResetTimer()
 	var asking sync.WaitGroup
-	for who := range benchAtOnce {
+	for who := range atOnce {
 		asking.Go(func() {
-			for range b.N/benchAtOnce + 1 {
+			for range b.N/atOnce + 1 {
 				begun := time.Now()
 				bytes[who] += get(rand.IntN(benchPeople))
 				took[who] = append(took[who], time.Since(begun))

@@ -1,4 +1,5 @@
-// Command cohortctl tries catalogues out before anybody is sent anything.
+// Command cohortctl tries catalogues out before anybody is sent anything, and tells who is
+// in which cohort and why.
 package main
 
 import (
@@ -6,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/config"
 	"github.com/cohortflow/cohortflow/pkg/lifecycle"
@@ -15,11 +17,15 @@ import (
 type cli struct {
 	Simulate simulate         `cmd:"" help:"Run a catalogue over recorded events and write who enters and leaves which cohort when."`
 	Plan     plan             `cmd:"" help:"Tell what a catalogue would change for the people of a running flow, before it is put in force."`
+	Explain  explain          `cmd:"" help:"Tell why a person is in a cohort or not."`
+	People   cohortctl.People `cmd:"" help:"Tell which cohorts a person is in."`
 	Test     cohortctl.Test   `cmd:"" help:"Run the tests that stand in catalogues."`
 	Fmt      cohortctl.Format `cmd:"" help:"Bring catalogues into the one form."`
 	Cohorts  struct {
 		Lint cohortctl.Lint `cmd:"" help:"Check catalogues and tell what is wrong with them, with place and remedy."`
-	} `cmd:"" help:"Work on catalogues of cohorts."`
+		List cohortctl.List `cmd:"" help:"List the cohorts of the catalogue in force."`
+		Size cohortctl.Size `cmd:"" help:"Tell how many people are in a cohort."`
+	} `cmd:"" help:"Check catalogues of cohorts, and look at those in force."`
 }
 
 type simulate struct{ cohortctl.Simulate }
@@ -32,33 +38,47 @@ type plan struct{ cohortctl.Plan }
 // Help stands below the flags.
 func (plan) Help() string { return cohortctl.PlanHelp }
 
+type explain struct{ cohortctl.Explain }
+
+// Help stands below the flags.
+func (explain) Help() string { return cohortctl.ExplainHelp }
+
 const name = "cohortctl"
 
 func main() {
 	var c cli
-	told, err := config.Parse(&c, name, "Checks catalogues of Cohortflow and tries them out.", os.Args[1:])
+	told, err := config.Parse(&c, name, "Checks catalogues of Cohortflow, tries them out, and tells who is in which cohort and why.", os.Args[1:])
 	if err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "error: %v\n", err)
 		os.Exit(2)
 	}
 	to := cohortctl.Streams{Out: os.Stdout, Err: os.Stderr}
-	if info, err := os.Stderr.Stat(); err == nil {
-		to.Interactive = info.Mode()&os.ModeCharDevice != 0
-	}
+	to.Interactive = terminal(os.Stderr)
+	// See no-color.org: any value that is not empty means none.
+	to.Colour = terminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	wrongUsage, above := false, false
 	code := lifecycle.Main(func(ctx context.Context) error {
 		var err error
-		switch told.Command() {
+		command, _, _ := strings.Cut(told.Command(), " <")
+		switch command {
 		case "simulate":
 			err = c.Simulate.Run(ctx, to)
 		case "plan":
 			err = c.Plan.Run(ctx, to)
-		case "test <file>":
+		case "explain":
+			err = c.Explain.Run(ctx, to)
+		case "people":
+			err = c.People.Run(ctx, to)
+		case "test":
 			err = c.Test.Run(to)
-		case "fmt <file>":
+		case "fmt":
 			err = c.Fmt.Run(to)
-		case "cohorts lint <file>":
+		case "cohorts lint":
 			err = c.Cohorts.Lint.Run(to)
+		case "cohorts list":
+			err = c.Cohorts.List.Run(ctx, to)
+		case "cohorts size":
+			err = c.Cohorts.Size.Run(ctx, to)
 		default:
 			err = fmt.Errorf("%w: %s is no command", cohortctl.ErrUsage, told.Command())
 		}
@@ -72,4 +92,9 @@ func main() {
 		code = 3
 	}
 	os.Exit(code)
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

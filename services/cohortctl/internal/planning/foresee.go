@@ -43,12 +43,13 @@ func (t *tally) of(key string) *moves {
 }
 
 // person decides as the owner will: what was due before the change under the rules in
-// force, then the sweep's look at the person under the new ones.
-func (t *tally) person(s *stage, key string, blob []byte, at int64, reviews bool) error {
+// force, then the sweep's look at the person under the new ones. logTime is that of the
+// state, at the instant of the change.
+func (t *tally) person(s *stage, key string, blob []byte, logTime, at int64, reviews bool) error {
 	if err := s.before.Decode(key, blob, &t.before); err != nil {
 		return err
 	}
-	passed, err := t.pass(s.before, at)
+	passed, err := t.pass(s.before, logTime, at)
 	if err != nil {
 		return err
 	}
@@ -91,17 +92,23 @@ func (t *tally) person(s *stage, key string, blob []byte, at int64, reviews bool
 	return nil
 }
 
-// pass works off the deadlines before an instant.
-func (t *tally) pass(program *cohort.Program, at int64) (passed bool, err error) {
-	for due := program.NextDeadline(&t.before); due < at; {
-		t.out.Reset()
-		program.Fire(&t.before, due, at, &t.out)
-		passed = true
-		next := program.NextDeadline(&t.before)
-		if next <= due {
+// pass works off the deadlines before an instant, as they are armed: somebody whom a sweep
+// has not come to yet may have one that the rules in force would have set earlier.
+func (t *tally) pass(program *cohort.Program, logTime, at int64) (passed bool, err error) {
+	p := &t.before
+	for p.Armed != 0 && p.Armed < at {
+		due := p.Armed
+		if program.NextDeadline(p) <= due {
+			t.out.Reset()
+			program.Fire(p, due, at, &t.out)
+		}
+		passed, p.Armed = true, 0
+		if next := program.NextDeadline(p); next != cohort.Never {
+			p.Armed = max(next, logTime)
+		}
+		if p.Armed != 0 && p.Armed <= due {
 			return passed, fmt.Errorf("a deadline at %d ms does not pass: this is a fault of the core, please report it with the catalogue", due)
 		}
-		due = next
 	}
 	return passed, nil
 }

@@ -91,9 +91,9 @@ func (p *Plan) headline() string {
 	case len(places) == 0:
 		return "There is no state: nobody would move."
 	case !p.Decides:
-		return fmt.Sprintf("Catalogue %s decides as what is in force: no sweep comes of it. Of %d people, %d move by what goes on anyway.", p.Catalogue, p.People, p.PeopleMoved)
+		return fmt.Sprintf("Catalogue %s decides as what is in force: no sweep comes of it. Of %s, %d move by what goes on anyway.", p.Catalogue, people(p.People), p.PeopleMoved)
 	}
-	return fmt.Sprintf("Catalogue %s in place of %s: of %d people, %d would move.", p.Catalogue, strings.Join(places, " and "), p.People, p.PeopleMoved)
+	return fmt.Sprintf("Catalogue %s in place of %s: of %s, %d would move.", p.Catalogue, strings.Join(places, " and "), people(p.People), p.PeopleMoved)
 }
 
 func (c *Change) text() string {
@@ -108,17 +108,17 @@ func (c *Change) text() string {
 }
 
 func (d *Destination) text() string {
-	text := fmt.Sprintf("%s: %d adds and %d removes", d.Destination, d.Adds, d.Removes)
+	text := fmt.Sprintf("%s: %s and %s", d.Destination, plural(d.Adds, "add"), plural(d.Removes, "remove"))
 	switch {
 	case d.Adds+d.Removes == 0:
 		return d.Destination + ": nothing to send"
 	case d.Requests == 0:
 		return text + "; how long that takes cannot be told: " + d.Source
 	case d.Takes == nil:
-		return fmt.Sprintf("%s in %d requests; how long that takes cannot be told: %s", text, d.Requests, d.Source)
+		return fmt.Sprintf("%s in %s; how long that takes cannot be told: %s", text, plural(d.Requests, "request"), d.Source)
 	}
-	return fmt.Sprintf("%s in %d requests, which take %s at its limit of %s (%s)",
-		text, d.Requests, (time.Duration(*d.Takes) * time.Millisecond).Round(time.Millisecond), d.Limit, d.Source)
+	return fmt.Sprintf("%s in %s: %s at its limit of %s (%s)",
+		text, plural(d.Requests, "request"), (time.Duration(*d.Takes) * time.Millisecond).Round(time.Millisecond), d.Limit, d.Source)
 }
 
 // remarks say what would be wrong on the list thereafter, and what to do.
@@ -127,17 +127,20 @@ func (l *List) remarks() (list []string) {
 		list = append(list, "no topic of ours carries audiences that target: whoever reads the transitions sends it")
 	}
 	if l.Held > 0 {
-		list = append(list, fmt.Sprintf("%d entries are held back while the cohort warms", l.Held))
+		list = append(list, fmt.Sprintf("entries of %s are held back while the cohort warms", people(l.Held)))
 	}
-	if l.Missing > 0 {
-		list = append(list, fmt.Sprintf("%d people belong on it and are not sent, since nothing about them changes: they come with their next entry; to have them at once, give the list a cohort with a key of its own", l.Missing))
+	sends := l.Mode == ""
+	switch {
+	case l.Missing > 0 && sends:
+		list = append(list, people(l.Missing)+" in the cohort are not told of, since nothing about them changes: they come with their next entry")
+	case l.Missing > 0:
+		list = append(list, people(l.Missing)+" belong on it and are not sent, since nothing about them changes: they come with their next entry. To have all at once, feed the list by a cohort with a key of its own")
 	}
-	if l.Stranded > 0 {
-		remedy := "keep the list until its cohort has let them go"
-		if l.Dropped {
-			remedy = "first give it a cohort that nobody is in, and take the list out when they have left"
-		}
-		list = append(list, fmt.Sprintf("%d people stay on it, since nothing takes them off: %s", l.Stranded, remedy))
+	switch {
+	case l.Stranded > 0 && sends:
+		list = append(list, people(l.Stranded)+" were told of as members, and their exits are not sent")
+	case l.Stranded > 0:
+		list = append(list, people(l.Stranded)+" stay on it, since nothing takes them off. To empty it, feed it by a cohort of its own, make that one's rule false in a further change, and take both out when everybody has left")
 	}
 	return list
 }
@@ -206,6 +209,20 @@ func partitions(list []int32) string {
 }
 
 func instant(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 MST") }
+
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.FormatInt(n, 10) + " " + what + "s"
+}
+
+func people(n int64) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return strconv.FormatInt(n, 10) + " people"
+}
 
 func orDash(text string) string {
 	if text == "" {

@@ -99,7 +99,7 @@ func (w *walker) slice(ctx context.Context, p part, t *tally) error {
 	}
 	at, reviews := p.stage.instant(&c), p.stage.reviews(p.slice)
 	for i, key := range keys {
-		if err := t.person(p.stage, key, blobs[i], at, reviews); err != nil {
+		if err := t.person(p.stage, key, blobs[i], c.LogTime, at, reviews); err != nil {
 			return fmt.Errorf("%w: bring cohortctl to the processor's release", err)
 		}
 	}

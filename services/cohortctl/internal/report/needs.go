@@ -12,7 +12,7 @@ type Moves struct{ Adds, Removes int64 }
 // Need is what a destination needs for changes that come all at once.
 type Need struct {
 	Requests int64         // each filled as far as it goes; 0 where nothing is known of the destination
-	Takes    time.Duration // at the pace that its limits allow
+	Takes    time.Duration // at the pace that its limits allow, in whole ms
 	Limit    string        // the one that decides; empty where no rate is known
 	Source   string        // who says so
 }
@@ -35,7 +35,8 @@ func NeedOf(name string, lists []Moves) Need {
 		n.Requests = full(together, d.add)
 	}
 	for _, l := range d.limits {
-		takes := time.Duration(math.Ceil(float64(n.Requests) / float64(l.Requests) * float64(l.Per)))
+		ms := float64(n.Requests) / float64(l.Requests) * float64(l.Per.Milliseconds())
+		takes := time.Duration(math.Ceil(ms-1e-6)) * time.Millisecond
 		if n.Limit == "" || takes > n.Takes {
 			n.Takes, n.Limit = takes, limitName(l)
 		}

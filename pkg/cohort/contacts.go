@@ -1,6 +1,9 @@
 package cohort
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // account is the email or the phone that a person's own account states. It is a
 // register: the later statement wins, and what it takes the place of is released.
@@ -38,7 +41,7 @@ func (p *Person) learn(o *Observation, f Fact) (changed bool, released [][]byte)
 			p.Contacts, released = without(p.Contacts, old), append(released, old)
 		}
 		if !contains(told, sealed) {
-			told = append(told[:len(told):len(told)], sealed)
+			told = append(slices.Clip(told), sealed)
 		}
 	}
 	added, dropped := p.addContacts(told)
@@ -90,7 +93,7 @@ func (g *Program) announce(p *Person, from int, released [][]byte, o *Observatio
 	told := out.List[from:]
 	for i := range told {
 		if told[i].Op == OpExit && len(released) > 0 {
-			told[i].Contacts = append(released[:len(released):len(released)], p.Contacts...)
+			told[i].Contacts = append(slices.Clip(released), p.Contacts...)
 		}
 	}
 	for i := range p.stays {

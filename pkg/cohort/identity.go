@@ -1,5 +1,7 @@
 package cohort
 
+import "slices"
+
 // MaxAliases is how many person keys are remembered that have become one person.
 const MaxAliases = 32
 
@@ -105,15 +107,10 @@ func (g *Program) leaveAll(p *Person, reason string, o *Observation, logTime int
 
 // called remembers a key that has become the person.
 func (p *Person) called(key string) bool {
-	for _, a := range p.aliases {
-		if a == key {
-			return false
-		}
-	}
-	if key == p.Key {
+	if key == p.Key || slices.Contains(p.aliases, key) {
 		return false
 	}
 	kept := p.aliases[max(0, len(p.aliases)+1-MaxAliases):]
-	p.aliases = append(kept[:len(kept):len(kept)], key)
+	p.aliases = append(slices.Clip(kept), key)
 	return true
 }

@@ -39,8 +39,8 @@ func TestProcessor_PeopleWhoTurnOutToBeOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		guest := keys.EmailKey("guest@example.com")
-		anonymous, account := apart("anon", guest, ""), ""
-		account = apart("account", guest, anonymous)
+		anonymous := apart("anon", guest, "")
+		account := apart("account", guest, anonymous)
 		start := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC).UnixMilli()
 		producer := c.NewProducer(kafkaio.ProducerConfig{Topic: schemas.EventsTopic})
 		defer func() { _ = producer.Close(t.Context()) }()

@@ -80,8 +80,10 @@ func (m *Meters) worked(ctx context.Context, was, is partition.Stats) {
 		reason string
 		n      int64
 	}{
-		{"merged", is.Merged - was.Merged}, {"forwarded", is.Forwarded - was.Forwarded},
-		{"revived", is.Revived - was.Revived}, {"erased", is.Erased - was.Erased},
+		{"merged", is.Merged - was.Merged},
+		{"forwarded", is.Forwarded - was.Forwarded},
+		{"revived", is.Revived - was.Revived},
+		{"erased", is.Erased - was.Erased},
 	} {
 		if c.n > 0 {
 			m.identities.Add(ctx, c.n, metric.WithAttributes(telemetry.Reason.String(c.reason)))

@@ -13,6 +13,7 @@ TOOLS := bin/tools
 FUZZTIME ?= 20s
 BENCHTIME ?= 200ms
 CASES ?= 5000000
+CHECKS ?= 100000
 # One package at a time for each of two cores: suites that start a broker need the room.
 TESTFLAGS ?= -race -shuffle=on -timeout 40m -p 2
 
@@ -43,6 +44,8 @@ test: $(TOOLS)/gotestsum ## Run every test of every module, on embedded and on r
 		echo "make test: going on without the parts named above; their tests are skipped. 'make setup' tries again."; \
 	fi
 	@$(TOOLS)/gotestsum --format standard-quiet -- $(TESTFLAGS) work
+	@echo "make test: $(CHECKS) random catalogues and histories, the engine against the naive evaluator"
+	@go test -count=1 -run '^TestFold_EqualsNaiveEvaluator$$' -rapid.checks=$(CHECKS) ./pkg/cohort
 
 .PHONY: e2e
 e2e: ## Run only the end-to-end suites in test/

@@ -44,7 +44,7 @@ func (g *Program) observe(p *Person, o *Observation, fact Fact, logTime int64, o
 	if !moved {
 		return false
 	}
-	late := fact.At < p.judged && o.AcceptedAt-o.At > lateness
+	late := fact.At < p.judged && min(max(o.AcceptedAt, -maxTime), maxTime)-fact.At > lateness
 	p.judged, p.nextKnown = max(p.judged, logTime), false
 	from := len(out.List)
 	for word, set := range due[:g.words] {

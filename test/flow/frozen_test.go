@@ -268,7 +268,7 @@ func TestProcessor_LeavesTheStateOfANewerReleaseAlone(t *testing.T) {
 	app, stop := p.run(t)
 	eventually(t, 30*time.Second, func() bool {
 		err := app.Ready(t.Context())
-		return err != nil && strings.Count(err.Error(), "newer release") == partitions
+		return err != nil && strings.Count(err.Error(), "run the newer release") == partitions
 	})
 	stop()
 	for key, want := range newer {

@@ -37,7 +37,7 @@ services/ingest github.com/cohortflow/cohortflow/services/sink
 services/processor github.com/cohortflow/cohortflow/services/ingest
 services/cohortctl github.com/cohortflow/cohortflow/services/ingest
 services/console github.com/cohortflow/cohortflow/services/processor
-services/sink github.com/cohortflow/cohortflow/services/console
+services/cohortctl github.com/cohortflow/cohortflow/services/console
 services/standalone github.com/cohortflow/cohortflow/services/cohortctl
 ROOMS
 

@@ -70,6 +70,8 @@ func failure(err error) *Problem {
 		return problem(http.StatusServiceUnavailable, "no_catalogue", detail, "wait until the processor has come to it").again(2)
 	case errors.Is(err, rules.ErrLost), errors.Is(err, rules.ErrForeign), errors.Is(err, state.ErrUnreadable), errors.Is(err, state.ErrAliases):
 		return problem(http.StatusInternalServerError, "unreadable", detail, "see the detail")
+	case errors.Is(err, context.Canceled):
+		return problem(http.StatusServiceUnavailable, "canceled", "the request was given up", "ask again").again(1)
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem(http.StatusServiceUnavailable, "timeout", "there was no answer in time", "ask again; if it stays so, look at Redis and Kafka, or raise console-timeout").again(2)
 	case errors.As(err, &refused):

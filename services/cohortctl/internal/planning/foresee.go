@@ -72,11 +72,12 @@ func (t *tally) person(s *stage, key string, blob []byte, logTime, at int64, rev
 		t.then = s.after.AppendProfile(t.then[:0], &t.after)
 		is = t.then
 	}
-	if len(t.out.List) > 0 {
-		t.moved++
-	}
+	moved := false
 	for i := range t.out.List {
 		d := &t.out.List[i]
+		if d.Reason != cohort.ReasonDefinitionChanged {
+			continue // told once more, since a cohort has come to be known in full: the stay goes on
+		}
 		m := t.of(d.Cohort)
 		if d.Op == cohort.OpEnter {
 			m.enter++
@@ -85,6 +86,10 @@ func (t *tally) person(s *stage, key string, blob []byte, logTime, at int64, rev
 			m.leave++
 			m.leaving = t.example(m.leaving, key)
 		}
+		moved = true
+	}
+	if moved {
+		t.moved++
 	}
 	for i := range t.lists {
 		t.lists[i].count(&t.sent[i], s.old, t.was, is, t.out.List)

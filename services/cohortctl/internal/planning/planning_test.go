@@ -198,6 +198,14 @@ func TestMake_InForceAlreadyMovesNobodyButBySweep(t *testing.T) {
 	if got.PeopleMoved != 2 || got.Cohorts[0].Leave != 2 || got.Decides || *got.Partitions[0].Sweep != 1 {
 		t.Errorf("during the sweep: got %d who move, want the two that it will take out", got.PeopleMoved)
 	}
+	// A sweep that tells members once more, since their cohort has warmed, moves nobody.
+	sweep(1)
+	for p := range w.checkpoints[:2] {
+		w.checkpoints[p].Change = partition.Change{Warmed: []string{"recent"}}
+	}
+	if got = plan(t, cfg); got.PeopleMoved != 0 || got.Cohorts[0].Enter+got.Cohorts[0].Leave > 0 || got.Lists[1].Adds != 4 {
+		t.Errorf("members told once more: got %+v and %+v, want that nobody moves and SalesWings is sent all four", got.Cohorts[0], got.Lists[1])
+	}
 	sweep(0)
 	if got = plan(t, cfg); got.PeopleMoved != 0 || got.Partitions[0].Sweep != nil {
 		t.Errorf("after it: got %d who move, want nobody", got.PeopleMoved)

@@ -146,17 +146,18 @@ func (l *List) remarks() (list []string) {
 }
 
 func (c *Warming) text() string {
-	text := "warming until " + instant(c.Until) + ". Until then entries say so, and SalesWings is not sent them"
+	text := "warming until " + instant(c.Until) + ". Entries say so until then, and SalesWings is not sent them; after it members are told once more. " +
+		"To know more before, send the past again: what is known does not count twice"
 	if c.Forever {
-		text = "warming for ever: its rule asks about all of the past, which waiting does not bring back. Entries say so, and SalesWings is not sent them"
+		text = "warming for ever: its rule asks about all of the past, which waiting does not bring back. Entries say so, and SalesWings is not sent them. " +
+			"Give the rule a window where it can have one, or begin a flow anew with this catalogue and send it the past"
 	}
 	if c.Already {
-		text += "; it warms already"
+		text += " (it warms already)"
 	}
-	return text + ". To know more at once, send the past again: what is known does not count twice"
+	return text
 }
 
-// remarks tell what differs between partitions, and what is known of none.
 func (p *Plan) remarks() (list []string) {
 	by := map[string][]int32{}
 	note := func(partition int32, format string, args ...any) {

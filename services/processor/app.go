@@ -83,6 +83,9 @@ func New(cfg Config, deps Deps) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("processor settings: %w", err)
 	}
+	if deps.Partitions < 1 {
+		return nil, fmt.Errorf("partitions is %d: say how many the topics have", deps.Partitions)
+	}
 	a := &App{
 		cfg: cfg, deps: deps, meters: owner.NewMeters(otel.Meter(telemetry.Scope)),
 		owners: make(map[int32]*running), stopped: make(map[int32]string),

@@ -171,7 +171,7 @@ func TestSweep_PutsPurchasesWhereTheyWereDue(t *testing.T) {
 	}
 	r := sweepResult{People: 9}
 	s.count(&r)
-	if r.Seconds != 10 || r.Swept != 0.9 || r.Missing != 0 || r.Unsold != 1 || r.Before.Max != 1000 || r.Before.Count != 1 || r.During.Count != 1 || r.During.Max != 2000 || r.After.Count != 2 {
+	if r.Seconds != 10 || r.Swept != 0.9 || r.Missing != 0 || r.Unsold != 1 || r.Before.Max != 1000 || r.Before.Count != 2 || r.During.Count != 1 || r.During.Max != 2000 || r.After.Count != 2 {
 		t.Errorf("got %+v", r)
 	}
 }

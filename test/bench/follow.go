@@ -35,6 +35,19 @@ func transitions(take func(op cohort.Op, t *cohort.Transition, now time.Time)) s
 	}}
 }
 
+// watermarks hands on what owners of partitions say of their progress.
+func watermarks(take func(w *cohort.Watermark, now time.Time)) stream {
+	return stream{schemas.TransitionsTopic, func(rec *kafkaio.Record, now time.Time) error {
+		var t cohort.Transition
+		var w cohort.Watermark
+		op, err := avrocodec.DecodeTransition(rec.Value, &t, &w)
+		if err == nil && op == cohort.OpWatermark {
+			take(&w, now)
+		}
+		return err
+	}}
+}
+
 // suppressions hands on what is told to Meta, without tombstones and watermarks.
 func suppressions(take func(s *avrocodec.Suppression, now time.Time)) stream {
 	return stream{schemas.SuppressionTopic("meta"), func(rec *kafkaio.Record, now time.Time) error {

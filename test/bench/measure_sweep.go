@@ -10,6 +10,7 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
+	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/test/bench/latency"
 )
 
@@ -37,8 +38,9 @@ type sweepResult struct {
 
 // measureSweep lets known people buy at a steady rate, starts the pipeline again with a
 // catalogue that has one cohort more, which a third of the people belong to, and lets
-// others buy while they are told. The load begins again when every partition has the new
-// catalogue, so that the restart itself is not in the latencies.
+// others buy while they are told. The load begins again when every partition has caught up,
+// which it has when its log has the new catalogue, so that the restart itself is not in the latencies. The purchases
+// before come after a restart too: like those during the sweep they meet a new process.
 func measureSweep(ctx context.Context, o options, client *kafkaio.Client, rate int) (sweepResult, error) {
 	s := newSweep(o, rate)
 	r := sweepResult{People: o.sweepPeople, Enter: o.sweepPeople / segments, PerSecond: rate, Batch: o.batch}
@@ -48,18 +50,13 @@ func measureSweep(ctx context.Context, o options, client *kafkaio.Client, rate i
 	case r.People < least:
 		return r, fmt.Errorf("--sweep-people: %d are too few for the purchases before, during and after: give %d, or a shorter --duration", r.People, least)
 	}
-	if err := following(ctx, client, o.target.Partitions, s.before, transitions(s.decided), suppressions(s.told)); err != nil {
+	if err := following(ctx, client, o.target.Partitions, s.introduce, transitions(s.decided)); err != nil {
+		return r, err
+	}
+	if err := s.restarted(ctx, client, benchCatalogue, s.before, suppressions(s.told)); err != nil {
 		return r, fmt.Errorf("before the change: %w", err)
 	}
-	rest, err := open(ctx, client, o.target.Partitions, transitions(s.decided), suppressions(s.told), catalogues(s.changed))
-	if err != nil {
-		return r, err
-	}
-	if err := o.target.own.restart(ctx, changedCatalogue()); err != nil {
-		return r, err
-	}
-	s.o.target.PID = o.target.own.pid()
-	if err := rest.during(ctx, s.after); err != nil {
+	if err := s.restarted(ctx, client, changedCatalogue(), s.after, suppressions(s.told), transitions(s.decided), catalogues(s.changed)); err != nil {
 		return r, fmt.Errorf("after the change: %w", err)
 	}
 	s.count(&r)
@@ -73,6 +70,8 @@ type sweep struct {
 	o                      options
 	pace                   pacing
 	known, entered, bought *arrivals
+	ends                   []int64   // of the log, by partition, at the last restart
+	caughtUp               *arrivals // by partition, since then
 	began                  *arrivals // by partition: when the new catalogue was written into its log
 	due                    []time.Time
 	buyers                 int       // who have bought so far
@@ -82,10 +81,31 @@ type sweep struct {
 
 func newSweep(o options, rate int) *sweep {
 	n := o.sweepPeople
+	o.warmup = 0 // a new process is what is asked about
 	return &sweep{
 		name: newRun("swept"), o: o, pace: pace(o, rate, o.batch), known: newArrivals(n), entered: newArrivals(n / segments), bought: newArrivals(n),
 		began: newArrivals(o.target.Partitions), due: make([]time.Time, n),
 	}
+}
+
+// restarted starts the pipeline again with a catalogue, and runs work while the streams are
+// read from what stood there before on.
+func (s *sweep) restarted(ctx context.Context, client *kafkaio.Client, catalogue string, work func(context.Context) error, streams ...stream) error {
+	opened, err := open(ctx, client, s.o.target.Partitions, append(streams, watermarks(s.owned))...)
+	if err != nil {
+		return err
+	}
+	s.ends, s.caughtUp = make([]int64, s.o.target.Partitions), newArrivals(s.o.target.Partitions)
+	for p := range s.ends {
+		if _, s.ends[p], err = client.Offsets(ctx, schemas.EventsTopic, int32(p)); err != nil {
+			return err
+		}
+	}
+	if err := s.o.target.own.restart(ctx, catalogue); err != nil {
+		return err
+	}
+	s.o.target.PID = s.o.target.own.pid()
+	return opened.during(ctx, work)
 }
 
 func (s *sweep) decided(op cohort.Op, t *cohort.Transition, now time.Time) {
@@ -105,10 +125,17 @@ func (s *sweep) told(v *avrocodec.Suppression, now time.Time) {
 	}
 }
 
+// owned leaves out what the process before said.
+func (s *sweep) owned(w *cohort.Watermark, now time.Time) {
+	if w.At >= s.o.target.own.started.UnixMilli() && w.Processed >= s.ends[w.Partition] {
+		s.caughtUp.see(int(w.Partition), now)
+	}
+}
+
 func (s *sweep) changed(partition int32, written time.Time) { s.began.see(int(partition), written) }
 
-// before makes everybody known and lets some buy.
-func (s *sweep) before(ctx context.Context) error {
+// introduce makes everybody known.
+func (s *sweep) introduce(ctx context.Context) error {
 	now, n := time.Now(), len(s.due)
 	if err := introduce(ctx, s.o.target, n, func(k int) []message {
 		name := numbered(s.name, k)
@@ -124,7 +151,12 @@ func (s *sweep) before(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if err := ready(ctx, "people are known", s.known); err != nil {
+	return ready(ctx, "people are known", s.known)
+}
+
+// before lets some buy under the catalogue as it was.
+func (s *sweep) before(ctx context.Context) error {
+	if err := ready(ctx, "partitions have caught up", s.caughtUp); err != nil {
 		return err
 	}
 	if err := s.buy(ctx, nil, s.pace.requests); err != nil {
@@ -134,6 +166,7 @@ func (s *sweep) before(ctx context.Context) error {
 }
 
 // after lets others buy until everybody has been told, and as long again as a run takes.
+// An owner writes the new catalogue when it has caught up.
 func (s *sweep) after(ctx context.Context) error {
 	if err := ready(ctx, "partitions have the new catalogue", s.began); err != nil {
 		return err
@@ -199,7 +232,7 @@ func (s *sweep) settled(ctx context.Context) error {
 	return nil
 }
 
-// count sums up. Purchases of the warm-up do not count.
+// count sums up.
 func (s *sweep) count(r *sweepResult) {
 	first := slices.MinFunc(s.began.seen(), time.Time.Compare)
 	last := slices.MaxFunc(s.entered.seen(), time.Time.Compare)
@@ -212,7 +245,6 @@ func (s *sweep) count(r *sweepResult) {
 	for k, at := range s.bought.seen()[:s.buyers] {
 		due := s.due[k]
 		switch {
-		case k < s.pace.counted*s.pace.batch:
 		case at.IsZero():
 			r.Unsold++
 		case due.Before(s.resumed):

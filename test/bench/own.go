@@ -46,11 +46,13 @@ type pipeline struct {
 	cfg       stack.Config
 	catalogue string // file; empty = the catalogue that Cohortflow starts with
 	running   *stack.Stack
+	started   time.Time
 }
 
 func (p *pipeline) pid() int { return p.running.PID() }
 
 func (p *pipeline) start(ctx context.Context) (err error) {
+	p.started = time.Now()
 	if p.running, err = stack.Start(p.cfg); err != nil {
 		return err
 	}

@@ -103,10 +103,12 @@ type Machine struct {
 	effects []Effect
 
 	// identity of the tenure
-	producer Producer
-	tenure   int64
-	fences   [outputs]int64
-	waitFor  int // answers outstanding in this phase
+	producer  Producer
+	peeked    [outputs]TailPeeked
+	confirmed bool // the epoch was taken after the outputs were looked at
+	tenure    int64
+	fences    [outputs]int64
+	waitFor   int // answers outstanding in this phase
 
 	// position in the log
 	program     *cohort.Program
@@ -137,11 +139,12 @@ type Machine struct {
 	retryAt     int64
 
 	// people who became others, and a catalogue that has changed
-	out     outgoing
-	sweep   int    // next slice to look at anew; sweepIdle = none
-	swept   int    // slice whose record was asked for last
-	sweepAt int64  // wall time of that
-	loaded  *slice // for the sweep record at hand
+	out        outgoing
+	sweep      int    // next slice to look at anew; sweepIdle = none
+	swept      int    // slice whose record was asked for last
+	sweepAt    int64  // wall time of that
+	sweepPause int64  // ms after which one that has not come back is asked for again
+	loaded     *slice // for the sweep record at hand
 
 	// outputs
 	sizes     map[string]int64 // members by cohort; nil = not known
@@ -160,7 +163,8 @@ type Machine struct {
 	frozenAt   int64 // wall time of the last freeze
 	tick       int64 // stamp of a tick that is on its way
 	tickSent   int64
-	appending  bool // a catalogue record is on its way
+	tickPause  int64 // ms after which one that has not come back is sent again
+	appending  bool  // a catalogue record is on its way
 	stopping   bool
 
 	Stats Stats
@@ -214,12 +218,12 @@ func (m *Machine) Step(in Input) []Effect {
 	case Failed:
 		m.failed(in)
 	case Wake:
-		m.now = in.Now
+		m.setClock(in.Now)
 		m.wake()
 	case Continue:
-		m.now = in.Now
+		m.setClock(in.Now)
 	case Stop:
-		m.now = in.Now
+		m.setClock(in.Now)
 		m.stopping = true
 	}
 	if m.phase == running {
@@ -293,13 +297,15 @@ func (m *Machine) NextWake() int64 {
 		every, _ := m.commitPace()
 		at = min(at, m.frozenAt+every)
 	}
-	if m.cfg.Ticks && m.waiting == nil && m.loadedUntil > m.logTime && m.CaughtUp() {
-		if m.tick != 0 {
-			at = min(at, m.tickSent+tickPatience)
-		} else if len(m.timers) > 0 {
-			at = min(at, max(m.timers[0].at, m.logTime)+1)
+	if m.cfg.Ticks && m.waiting == nil && !m.stopping && m.loadedUntil != math.MinInt64 && m.CaughtUp() {
+		due := m.loadedUntil - loadAhead
+		if len(m.timers) > 0 {
+			due = min(due, max(m.timers[0].at, m.logTime)+1)
 		}
-		at = min(at, m.loadedUntil-loadAhead)
+		if m.tick != 0 {
+			due = max(due, m.tickSent+m.tickPause)
+		}
+		at = min(at, due)
 	}
 	if !m.stopping && m.waiting == nil && m.Lag() <= sweepLag {
 		at = min(at, m.sweepNext())

@@ -15,12 +15,20 @@ func (m *Machine) start(in Input) {
 			return
 		}
 		m.producer = Producer{ID: in.ProducerID, Epoch: in.Epoch}
-		m.phase, m.waitFor = fencing, int(outputs)
+		m.phase = fencing
+		if m.confirmed {
+			m.fence()
+			return
+		}
+		m.waitFor = int(outputs)
 		for o := range outputs {
 			m.do(PeekTail{Output: o})
 		}
 	case TailPeeked:
-		m.tailPeeked(in)
+		m.peeked[in.Output] = in
+		if m.waitFor--; m.waitFor == 0 {
+			m.tailsPeeked()
+		}
 	case FenceWritten:
 		m.fences[in.Output] = in.Offset
 		if m.waitFor--; m.waitFor == 0 {
@@ -52,16 +60,36 @@ func (m *Machine) start(in Input) {
 	}
 }
 
-func (m *Machine) tailPeeked(in TailPeeked) {
-	m.tenure = max(m.tenure, in.Tenure)
-	w := WriteFence{Output: in.Output, Record: cohort.Watermark{
-		Partition: m.cfg.Partition, Last: in.Last, Epoch: m.producer.Epoch,
-		Tenure: m.tenure + 1, Owner: m.cfg.Owner, At: m.now,
-	}}
-	if !in.Empty && in.ProducerID >= 0 {
-		w.Previous = &Producer{ID: in.ProducerID, Epoch: in.Epoch}
+// tailsPeeked looks who wrote last. A producer that is not ours has to be closed, for good: so it is
+// made sure first that it is older than ours and not newer, since this owner may have been held
+// up since it took its epoch. What the coordinator gives out from here on is newer than what was read.
+func (m *Machine) tailsPeeked() {
+	for o := range outputs {
+		if in := m.peeked[o]; !in.Empty && in.ProducerID >= 0 && in.ProducerID != m.producer.ID {
+			m.phase, m.confirmed = takingEpoch, true
+			m.do(TakeEpoch{})
+			return
+		}
 	}
-	m.do(w)
+	m.fence()
+}
+
+func (m *Machine) fence() {
+	m.waitFor = int(outputs)
+	for o := range outputs {
+		m.tenure = max(m.tenure, m.peeked[o].Tenure)
+	}
+	for o := range outputs {
+		in := m.peeked[o]
+		w := WriteFence{Output: o, Record: cohort.Watermark{
+			Partition: m.cfg.Partition, Last: in.Last, Epoch: m.producer.Epoch,
+			Tenure: m.tenure + 1, Owner: m.cfg.Owner, At: m.now,
+		}}
+		if !in.Empty && in.ProducerID >= 0 {
+			w.Previous = &Producer{ID: in.ProducerID, Epoch: in.Epoch}
+		}
+		m.do(w)
+	}
 }
 
 func (m *Machine) checkpointLoaded(in CheckpointLoaded) {
@@ -92,6 +120,10 @@ func (m *Machine) anchorRead(in AnchorRead) {
 	case m.expect == nil && in.Start > 0:
 		m.finalEnd(Lost, "partition %d has to be rebuilt, but its log begins at offset %d, not 0: "+
 			"restore the state store, or start the flow afresh on new topics", m.cfg.Partition, in.Start)
+		return
+	case m.highWater[Transitions].Offset >= in.End:
+		m.finalEnd(Lost, "transitions of offset %d of partition %d are published but the log ends at %d: "+
+			"the log was truncated or created again", m.highWater[Transitions].Offset, m.cfg.Partition, in.End)
 		return
 	case c.Offset > in.End:
 		m.finalEnd(Lost, "checkpoint of partition %d is at offset %d but the log ends at %d: "+

@@ -43,7 +43,7 @@ func (m *Machine) sweepDue() string {
 func (m *Machine) sweepNext() int64 {
 	at := m.sweepAt + m.cfg.SweepEvery
 	if m.swept == m.sweep {
-		at = m.sweepAt + tickPatience // it may have got lost
+		at = m.sweepAt + m.sweepPause // it may have got lost
 	}
 	if m.sweep != sweepIdle {
 		return at

@@ -2,17 +2,41 @@ package partition
 
 import (
 	"errors"
+	"math"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 )
 
 const (
 	tickPatience = 1_000   // ms after which a tick that has not come back is sent again
+	tickLongest  = 10_000  // the same when several have brought log time no further
+	heldUp       = 2       // heartbeats without a word after which an owner trusts its fence no more
 	loadAhead    = 300_000 // ms before the horizon at which the next deadlines are loaded
 )
 
+// setClock takes the owner's wall clock in. When it was set back, what is waited for moves along:
+// else nothing would be committed, told or asked for again until it is where it was.
+func (m *Machine) setClock(now int64) {
+	if back := m.now - now; back > 0 {
+		m.frozenAt -= back
+		m.retryAt -= back
+		m.tickSent -= back
+		m.sweepAt -= back
+		for o := range outputs {
+			m.marked[o] -= back
+		}
+	}
+	if held := now - m.now; m.phase == running && held > heldUp*m.cfg.Heartbeat {
+		m.endTenure(Ambiguous, "the owner was held up for %d s: the broker may have forgotten who is fenced", held/1000)
+	}
+	m.now = now
+}
+
 // wake does what is due by the owner's clock: nothing of it decides about a person.
 func (m *Machine) wake() {
+	if m.phase == ended {
+		return
+	}
 	m.again()
 	if m.phase != running {
 		return
@@ -26,6 +50,10 @@ func (m *Machine) wake() {
 		m.do(AppendCatalogue{Stamp: m.stamp()})
 	}
 	if name := m.sweepDue(); name != "" {
+		m.sweepPause = min(2*m.sweepPause, tickLongest)
+		if m.swept != m.sweep {
+			m.sweepPause = tickPatience
+		}
 		m.swept, m.sweepAt = m.sweep, m.now
 		m.do(AppendSweep{Stamp: m.stamp(), Name: name})
 	}
@@ -40,16 +68,21 @@ func (m *Machine) outdated() bool {
 // tickIfDue moves log time on when a deadline is past by the wall clock and no
 // event has done so. It is never early: an owner that is behind does not tick.
 func (m *Machine) tickIfDue() {
-	if m.tick != 0 && m.now-m.tickSent < tickPatience {
+	if m.tick != 0 && m.now-m.tickSent < m.tickPause {
 		return
 	}
 	due := len(m.timers) > 0 && m.timers[0].at < m.now
-	if m.now+loadAhead > m.loadedUntil && m.loadedUntil > m.logTime {
+	if m.now+loadAhead > m.loadedUntil && m.loadedUntil != math.MinInt64 {
 		if m.extend(m.now + loadAhead) {
 			return
 		}
 	}
 	if due && m.now > m.logTime {
+		// With a clock that is ahead the log never gets to its stamps: such an owner must not fill it with ticks.
+		m.tickPause = min(2*m.tickPause, tickLongest)
+		if m.tick == 0 {
+			m.tickPause = tickPatience
+		}
 		m.tick, m.tickSent = m.now, m.now
 		m.do(AppendTick{Stamp: m.now})
 	}

@@ -3,6 +3,7 @@ package partition
 import (
 	"bytes"
 	"math"
+	"sort"
 	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -18,11 +19,14 @@ const (
 )
 
 func (m *Machine) fetched(in Fetched) {
-	if m.phase != running || in.From != m.next {
+	if m.phase != running || in.From > m.next {
 		return // an answer to an earlier tenure's fetch: this one's position is another
 	}
 	m.end = max(m.end, in.End)
-	if len(in.Records) > 0 {
+	// Such an answer may also have begun here and been taken in. Then this one overlaps it, and
+	// what is new in it must be taken: nobody fetches that again.
+	known := sort.Search(len(in.Records), func(i int) bool { return in.Records[i].Offset >= m.next })
+	if in.Records = in.Records[known:]; len(in.Records) > 0 {
 		m.queue = append(m.queue, in.Records)
 	}
 	m.next = max(m.next, in.Next)

@@ -25,7 +25,8 @@ const (
 	maxUnacked   = 16 << 20 // bytes published and not acknowledged beyond which no record is taken
 	fetchesAhead = 16       // answers of the fetcher that wait for the machine
 	liveLag      = 1_000    // records behind which latency is not measured: it would be that of the backlog
-	stampSlack   = 5_000    // ms that accepted_at may lie ahead of the broker's append time
+	longestWait  = time.Minute
+	stampSlack   = 5_000 // ms that accepted_at may lie ahead of the broker's append time
 )
 
 // Topics names what an owner reads and writes, with the schema ids to write.
@@ -74,6 +75,7 @@ type Owner struct {
 	tasks  sync.WaitGroup
 
 	end      *partition.End
+	heard    int64 // wall time of the last step
 	out      outbox
 	spans    traces
 	position atomic.Int64 // next input offset
@@ -119,11 +121,13 @@ func (o *Owner) Run(ctx context.Context) partition.End {
 	stop := ctx.Done()
 	var limit <-chan time.Time
 	var acks [2]int64
-	woken := int64(0)
+	last, woken := int64(0), int64(0)
 	o.step(work, partition.Begin{Now: now()})
 	for o.end == nil {
 		at := now()
-		if at > woken && at >= o.machine.NextWake() {
+		back := at < last // the clock was set back: who waits by it has to hear of it
+		last = at
+		if at != woken && (back || at >= o.machine.NextWake()) {
 			woken = at
 			o.step(work, partition.Wake{Now: at})
 			continue
@@ -145,7 +149,7 @@ func (o *Owner) Run(ctx context.Context) partition.End {
 			}
 			continue
 		}
-		timer.Reset(time.Duration(max(1, min(o.machine.NextWake()-at, 60_000))) * time.Millisecond)
+		timer.Reset(time.Duration(max(1, min(o.machine.NextWake()-at, longestWait.Milliseconds()))) * time.Millisecond)
 		select {
 		case in := <-o.inputs:
 			o.step(work, in)
@@ -201,8 +205,15 @@ func (o *Owner) acknowledge(ctx context.Context, seen *[2]int64) {
 	}
 }
 
-// step gives one input to the machine and carries out what it answers.
+// step gives one input to the machine and carries out what it answers. Somebody who was held
+// up, as by a machine that slept, has to hear of that before anything else.
 func (o *Owner) step(ctx context.Context, in partition.Input) {
+	at := now()
+	if o.heard > 0 && at-o.heard > 2*longestWait.Milliseconds() {
+		o.heard = at
+		o.step(ctx, partition.Wake{Now: at})
+	}
+	o.heard = at
 	if o.end != nil {
 		return
 	}

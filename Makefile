@@ -13,6 +13,8 @@ TOOLS := bin/tools
 FUZZTIME ?= 20s
 BENCHTIME ?= 200ms
 CASES ?= 5000000
+SEEDS ?= 1000000
+FROM ?= 0
 CHECKS ?= 100000
 # One package at a time for each of two cores: suites that start a broker need the room.
 TESTFLAGS ?= -race -shuffle=on -timeout 40m -p 2
@@ -69,6 +71,11 @@ mutants: ## Change one rule of the core at a time and show which test notices (M
 .PHONY: campaign
 campaign: ## Try the core's properties on CASES (5000000) random cases, with progress every minute (CAMPAIGNARGS)
 	@go run ./test/campaign --cases $(CASES) $(CAMPAIGNARGS)
+
+# Each seed is one run; FROM goes on where another campaign has stopped.
+.PHONY: sim
+sim: ## Simulate owners, broker, store, group, network and clocks with every fault for SEEDS (1000000) seeds (FROM)
+	@go run ./test/sim -seeds $(SEEDS) -from $(FROM)
 
 .PHONY: bench
 bench: ## Measure: micro-benchmarks of BENCHTIME (200ms) each, then the pipeline (BENCHARGS to test/bench)

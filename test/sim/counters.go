@@ -1,0 +1,84 @@
+package main
+
+// counter names something that a campaign has to have seen at least once.
+type counter uint8
+
+const (
+	killed counter = iota
+	paused
+	expelled
+	liedTo
+	clockBack
+	clockAhead
+	requestLost
+	answerLost
+	repeatRecognised
+	unackedTruncated
+	producerForgotten
+	producerChanged
+	producerClosed
+	zombieFenced
+	zombieConflict
+	lateProduce
+	commitUnknownDone
+	commitUnknownNot
+	suffixLost
+	splitWrite
+	flushedAll
+	restored
+	storeRefused
+	storeAway
+	rebuilt
+	halfWay
+	repeated
+	staleFetch
+	inputTwice
+	forwardTwice
+	forwarded
+	absorbed
+	revived
+	erasedSome
+	suppressedSome
+	ticked
+	swept
+	warmedUp
+	catalogueChanged
+	stampClamped
+	nightPassed
+	retained
+	recreated
+	stoppedLoudly
+	stoppedInOrder
+	evicted
+	sinkRepeated
+	counters
+)
+
+var counterNames = [counters]string{
+	"process killed", "process paused", "member expelled", "partition of two owners", "clock set back", "clock set ahead",
+	"request lost", "answer lost", "repeat recognised by its sequence", "unacknowledged records truncated", "producer forgotten",
+	"another producer id", "producer closed", "zombie fenced", "checkpoint another one", "produce of a dead owner arrived", "unknown commit was done",
+	"unknown commit was not done", "newest commits lost", "write on both sides of a split", "store flushed", "store restored from a copy",
+	"store refused", "store away", "rebuilt", "checkpoint within a record", "decided again", "stale fetch", "input twice",
+	"forwarded twice", "forwarded", "absorbed", "alias revived", "erased", "suppressed", "tick", "sweep", "warmed", "catalogue changed",
+	"stamp clamped", "night", "retention", "topic created again", "stopped loudly", "stopped in good order", "people loaded again", "sink repeated",
+}
+
+// counts are added up over a campaign.
+type counts [counters]int64
+
+func (c *counts) add(o *counts) {
+	for i := range c {
+		c[i] += o[i]
+	}
+}
+
+// never lists what has not been seen.
+func (c *counts) never() (names []string) {
+	for i, n := range c {
+		if n == 0 {
+			names = append(names, counterNames[i])
+		}
+	}
+	return names
+}

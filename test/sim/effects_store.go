@@ -1,0 +1,116 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/cohortflow/cohortflow/pkg/partition"
+)
+
+// askStore loads or commits. The node that the process takes for the primary decides.
+func (t *tenure) askStore(e partition.Effect) {
+	o := t.own
+	p, w := o.process, o.process.world
+	s := w.store
+	if _, ok := e.(partition.ResetStore); ok {
+		// Before anything that follows: it is waited for.
+		if s.away || s.refuses || !s.serves(p.route) {
+			t.ended = true
+			o.ended(partition.End{Class: partition.NotSent, Reason: "the store was not reset"})
+			return
+		}
+		w.count[rebuilt]++
+		w.write(p.route, o.number, func(s *slot) { *s = *newSlot() })
+		return
+	}
+	commit, isCommit := e.(partition.Commit)
+	if isCommit {
+		commit.People, commit.Deadlines = slices.Clone(commit.People), slices.Clone(commit.Deadlines)
+	}
+	done := false
+	lost := func() {
+		class := partition.NotSent
+		if isCommit {
+			class = partition.Ambiguous
+			w.count[pick(done, commitUnknownDone, commitUnknownNot)]++
+		}
+		t.answer(partition.Failed{Effect: e, Class: class})
+	}
+	if s.away {
+		w.count[storeAway]++
+		p.later(1+w.rng.Int64N(20), func() { t.answer(partition.Failed{Effect: e, Class: partition.NotSent}) })
+		return
+	}
+	p.ask(&p.redis, func(r *request) {
+		fail := func(class partition.Failure) { r.reply(func() { t.answer(partition.Failed{Effect: e, Class: class}) }) }
+		if s.away || !s.serves(p.route) {
+			p.route = s.primary
+			fail(partition.NotSent)
+			return
+		}
+		kept := s.nodes[p.route].slots[o.number]
+		switch e := e.(type) {
+		case partition.Commit:
+			if s.refuses {
+				w.count[storeRefused]++
+				fail(partition.Refused)
+				return
+			}
+			if !same(kept.checkpoint, e.Expect) {
+				w.count[zombieConflict]++
+				fail(partition.Conflict)
+				return
+			}
+			if s.split && p.route != s.primary {
+				w.count[splitWrite]++
+			}
+			done = true
+			w.judge.committed(o.number, &commit)
+			w.write(p.route, o.number, func(s *slot) { s.apply(&commit) })
+			r.reply(func() { t.answer(partition.Committed{}) })
+		default:
+			if _, first := e.(partition.LoadCheckpoint); first && kept.checkpoint == nil && w.judge.gone[o.number] {
+				w.judge.excused[o.number] = true
+			}
+			in := load(kept, e)
+			r.reply(func() { t.answer(in) })
+		}
+	}, lost)
+}
+
+func pick(yes bool, a, b counter) counter {
+	if yes {
+		return a
+	}
+	return b
+}
+
+// load answers the effects that read.
+func load(s *slot, e partition.Effect) partition.Input {
+	switch e := e.(type) {
+	case partition.LoadCheckpoint:
+		return partition.CheckpointLoaded{Bytes: s.checkpoint}
+	case partition.LoadPeople:
+		in := partition.PeopleLoaded{Checkpoint: s.checkpoint, Keys: e.Keys}
+		for _, k := range e.Keys {
+			in.Blobs = append(in.Blobs, s.people[k])
+		}
+		return in
+	case partition.LoadDeadlines:
+		in := partition.DeadlinesLoaded{Checkpoint: s.checkpoint, First: e.First}
+		for i := range e.Count {
+			in.Buckets = append(in.Buckets, s.buckets[e.First+int64(i)])
+		}
+		return in
+	case partition.LoadSlice:
+		in := partition.SliceLoaded{Checkpoint: s.checkpoint}
+		for _, k := range slices.Sorted(maps.Keys(s.people)) {
+			if sliceOf(k) == e.Slice {
+				in.Keys, in.Blobs = append(in.Keys, k), append(in.Blobs, s.people[k])
+			}
+		}
+		return in
+	default:
+		panic("an effect that nobody carries out")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,11 +18,15 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio"
 	"github.com/cohortflow/cohortflow/pkg/partition"
+	"github.com/cohortflow/cohortflow/pkg/seal"
 	"github.com/cohortflow/cohortflow/pkg/topics"
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/test/launch"
 	"github.com/cohortflow/cohortflow/test/replay"
 )
+
+// secret seals contacts and makes keys of emails, in the processor and here.
+const secret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
@@ -46,26 +51,36 @@ func specs() []kafkaio.TopicSpec {
 	return topics.Specs(topics.Config{Partitions: partitions, LogRetention: 9600 * time.Hour, Retention: 720 * time.Hour})
 }
 
-// load writes the workload to the log, the events' own time as accepted time.
-func load(ctx context.Context, client *kafkaio.Client, file string) (int, error) {
+// load writes the workload to the log, the events' own time as accepted time, and tells
+// how many records that were. If everybody is to be identified, it counts whom; each of
+// them is, before their first event.
+func load(ctx context.Context, client *kafkaio.Client, file string, identify bool) (written, identified int, err error) {
 	if err := client.EnsureTopics(ctx, specs(), true); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	events, err := replay.Load(file, nil)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	keys, err := seal.Parse(secret)
+	if err != nil {
+		return 0, 0, err
+	}
+	known := map[string]bool{}
 	v, _ := schemas.Newest(schemas.EventsSubject)
 	producer := client.NewProducer(kafkaio.ProducerConfig{Topic: schemas.EventsTopic, MaxBufferedBytes: 64 << 20})
 	defer func() { _ = producer.Close(ctx) }()
 	if err := begin(ctx, producer, v.ID); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	for from := 0; from < len(events); from += 5000 {
-		part := events[from:min(from+5000, len(events))]
-		records := make([]kafkaio.OutRecord, len(part))
+	for part := range slices.Chunk(events, 5000) {
+		records := make([]kafkaio.OutRecord, 0, len(part))
 		for i := range part {
 			e := &part[i]
+			if identify && e.User != "" && !known[e.User] {
+				known[e.User] = true
+				records = append(records, identity(keys, v.ID, e.User, e.At)...)
+			}
 			out := event.Event{
 				Kind: event.KindTrack, Source: event.SourcePipelines, Workspace: "default", ID: e.ID, Name: e.Name, EventAt: e.At, AcceptedAt: e.At,
 				Person: e.User, IDs: event.Identifiers{CustomerID: e.User},
@@ -74,15 +89,33 @@ func load(ctx context.Context, client *kafkaio.Client, file string) (int, error)
 			if e.Priced {
 				out.Properties.Numbers = map[string]float64{"price": e.Price}
 			}
-			records[i] = kafkaio.OutRecord{
-				Partition: kafkaio.PartitionFor(e.User, partitions), Timestamp: e.At, Key: []byte(e.User), Value: avrocodec.AppendEvent(nil, v.ID, &out),
-			}
+			records = append(records, recordOf(v.ID, &out))
 		}
 		if err := producer.Produce(ctx, records); err != nil {
-			return 0, fmt.Errorf("load the log: %w", err)
+			return 0, 0, fmt.Errorf("load the log: %w", err)
 		}
+		written += len(records)
 	}
-	return len(events), nil
+	return written, len(known), nil
+}
+
+func recordOf(id uint32, e *event.Event) kafkaio.OutRecord {
+	return kafkaio.OutRecord{
+		Partition: kafkaio.PartitionFor(e.Person, partitions), Timestamp: e.AcceptedAt, Key: []byte(e.Person), Value: avrocodec.AppendEvent(nil, id, e),
+	}
+}
+
+// identity gives what ingest makes of an identify with an email: the event, and the record
+// by which the owner of the email's key learns whose it is.
+func identity(keys *seal.Keys, id uint32, user string, at int64) []kafkaio.OutRecord {
+	known := event.Event{
+		Kind: event.KindIdentify, Source: event.SourcePipelines, Workspace: "default", ID: "i-" + user, EventAt: at, AcceptedAt: at,
+		Person: user, IDs: event.Identifiers{CustomerID: user, Email: user + "@shop.example"},
+	}
+	link := known
+	link.Kind, link.Name, link.ID, link.Person = event.KindMerge, event.NameRelink, known.ID+"/link-email", keys.EmailKey(known.IDs.Email)
+	link.Properties.Strings = map[string]string{event.PropertyInto: user}
+	return []kafkaio.OutRecord{recordOf(id, &known), recordOf(id, &link)}
 }
 
 // begin writes the catalogue at the head of each partition, where the first owner of a
@@ -137,8 +170,9 @@ func settled(redis *launch.Server, p int) int64 {
 	return c.Offset
 }
 
-// people tells how many people Redis holds and what each takes.
-func people(memory string, redis *launch.Server) string {
+// people tells how many people Redis holds and what each takes. Who is identified has an
+// entry under the key of the email as well.
+func people(memory string, redis *launch.Server, identified int) string {
 	used := int64(0)
 	for line := range strings.SplitSeq(memory, "\r\n") {
 		if text, ok := strings.CutPrefix(line, "used_memory:"); ok {
@@ -153,8 +187,13 @@ func people(memory string, redis *launch.Server) string {
 			n += v
 		}
 	}
-	if n == 0 {
+	n -= int64(identified)
+	if n <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("        %d people in Redis, %d MiB in all, %d B each (deadlines and checkpoints included)\n", n, used>>20, used/n)
+	with := "deadlines and checkpoints included"
+	if identified > 0 {
+		with = "email, the link from its key, deadlines and checkpoints included"
+	}
+	return fmt.Sprintf("        %d people in Redis, %d MiB in all, %d B each (%s)\n", n, used>>20, used/n, with)
 }

@@ -1,7 +1,7 @@
 // Command throughput measures the processor alone on a log that is there already, over
 // Apache Kafka and Redis: events per second and per CPU-second, Redis' CPU counted.
 //
-//	go run ./test/bench/throughput --file WORKLOAD.csv [--repeat 2] [--profile cpu.prof]
+//	go run ./test/bench/throughput --file WORKLOAD.csv [--repeat 2] [--restart] [--identified]
 //
 // The workload is that of ../shared/peers (workload/generate.py --users 200000 --events
 // 2000000 --seed 1), so that the figure can stand beside Kafka Streams' on the same job.
@@ -30,16 +30,17 @@ func main() {
 	file := flag.String("file", "", "workload as CSV (required)")
 	repeat := flag.Int("repeat", 2, "measured passes; each starts with an empty state")
 	restart := flag.Bool("restart", false, "after each pass kill the processor, start it again, and time its first transition")
+	identified := flag.Bool("identified", false, "let everybody identify with an email before their first event: the memory of a person is that of one who can be told to platforms")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *file, *repeat, *restart); err != nil {
+	if err := run(ctx, *file, *repeat, *restart, *identified); err != nil {
 		fmt.Fprintln(os.Stderr, "throughput:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, file string, repeat int, restart bool) (err error) {
+func run(ctx context.Context, file string, repeat int, restart, identify bool) (err error) {
 	if file == "" {
 		return errors.New("--file: name the workload; see --help")
 	}
@@ -62,13 +63,13 @@ func run(ctx context.Context, file string, repeat int, restart bool) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	events, err := load(ctx, client, file)
+	events, identified, err := load(ctx, client, file, identify)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d events in %d partitions; load average %s", events, partitions, loadAverage())
 	for pass := range repeat {
-		if err := measure(ctx, pass, dir, binary, broker, client, events, restart); err != nil {
+		if err := measure(ctx, pass, dir, binary, broker, client, events, identified, restart); err != nil {
 			return err
 		}
 	}
@@ -96,7 +97,7 @@ func build(ctx context.Context) (string, error) {
 }
 
 // measure runs a processor from nothing to the end of the log.
-func measure(ctx context.Context, pass int, dir, binary string, broker *launch.Broker, client *kafkaio.Client, events int, restart bool) (err error) {
+func measure(ctx context.Context, pass int, dir, binary string, broker *launch.Broker, client *kafkaio.Client, events, identified int, restart bool) (err error) {
 	redis, err := launch.StartRedis(mkdir(dir, fmt.Sprintf("redis%d", pass)), "--appendonly", "yes", "--appendfsync", "everysec")
 	if err != nil {
 		return err
@@ -114,7 +115,7 @@ func measure(ctx context.Context, pass int, dir, binary string, broker *launch.B
 	admin := "127.0.0.1:19464"
 	args := []string{
 		"--kafka-brokers", broker.Addr, "--redis", "redis://" + redis.Addr, "--clock", "events",
-		"--partitions", fmt.Sprint(partitions), "--admin", admin, "--pprof", "--seal-secret", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+		"--partitions", fmt.Sprint(partitions), "--admin", admin, "--pprof", "--seal-secret", secret,
 		"--processor-group", fmt.Sprintf("throughput-%d", pass),
 	}
 	cmd := exec.CommandContext(ctx, binary, args...)
@@ -134,7 +135,7 @@ func measure(ctx context.Context, pass int, dir, binary string, broker *launch.B
 	memory, _ := redis.Do("INFO", "memory")
 	fmt.Printf("pass %d: %.2f s, %.0f events/s; processor %.2f CPU-s, redis %.2f CPU-s, broker %.2f CPU-s: %.0f events per CPU-second (processor and Redis)\n%s",
 		pass+1, took.Seconds(), float64(events)/took.Seconds(), own.Seconds(), store.Seconds(), brokers.Seconds(),
-		float64(events)/(own+store).Seconds(), people(memory, redis))
+		float64(events)/(own+store).Seconds(), people(memory, redis, identified))
 	if !restart {
 		return nil
 	}

@@ -117,8 +117,8 @@ func (p *Plan) check() error {
 		return usage("--partitions is %d: give the number that the topics have", p.Partitions)
 	case p.AtOnce < 1 || p.AtOnce > redisstate.Slices():
 		return usage("--slices-at-once is %d: give 1 to %d", p.AtOnce, redisstate.Slices())
-	case p.Rate < 0 || p.Examples < 0:
-		return usage("--people-per-second and --examples are at least 0")
+	case p.Rate < 0 || p.Examples < 0 || p.FailAbove != nil && *p.FailAbove < 0:
+		return usage("--people-per-second, --examples and --fail-above are at least 0")
 	}
 	return nil
 }

@@ -37,8 +37,12 @@ func (s *sent) add(o *sent) {
 	s.stranded += o.stranded
 }
 
-// listsOf gives every list of the catalogues in force and of the next one, platforms
-// first, in the order of the next catalogue and then of those in force.
+// sends says whether our sink sends the list; those of audiences that target are left to
+// who reads the transitions.
+func (l *list) sends() bool { return l.mode != catalogue.ModeTarget }
+
+// listsOf gives every list of the catalogues in force and of the next one by destination,
+// SalesWings last, in the order of the next catalogue and then of those in force.
 func listsOf(stages []*stage, next *catalogue.Catalogue) []list {
 	var all []list
 	find := func(destination, key, mode string) *list {
@@ -66,19 +70,21 @@ func listsOf(stages []*stage, next *catalogue.Catalogue) []list {
 		each(old.Catalogue, func(l *list, feeding string) { l.before[old] = feeding })
 		for i := range all {
 			all[i].known[old] = slices.ContainsFunc(all, func(o list) bool {
-				return o.destination == all[i].destination && o.before[old] != ""
+				return o.sends() && o.destination == all[i].destination && o.before[old] != ""
 			})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b list) int { return last(a.destination) - last(b.destination) })
-	return all
-}
-
-func last(destination string) int {
-	if destination == report.SalesWings {
-		return 1
+	var places []string
+	for i := range all {
+		if name := all[i].destination; name != report.SalesWings && !slices.Contains(places, name) {
+			places = append(places, name)
+		}
 	}
-	return 0
+	places = append(places, report.SalesWings)
+	slices.SortStableFunc(all, func(a, b list) int {
+		return slices.Index(places, a.destination) - slices.Index(places, b.destination)
+	})
+	return all
 }
 
 // count adds one person.
@@ -90,7 +96,7 @@ func (l *list) count(to *sent, old *inForce, was, is []cohort.Membership, moves 
 			held = entry && d.WarmingUntil > d.DecidedAt && l.destination == report.SalesWings
 		}
 	}
-	if l.after != "" && !l.known[old] && belongs {
+	if l.after != "" && l.sends() && !l.known[old] && belongs {
 		entry = true // whoever begins to be delivered to reads the transitions from their start
 	}
 	switch {
@@ -105,6 +111,7 @@ func (l *list) count(to *sent, old *inForce, was, is []cohort.Membership, moves 
 		holds = false
 	}
 	switch {
+	case !l.sends():
 	case belongs && !holds:
 		to.missing++
 	case holds && !belongs:

@@ -165,6 +165,7 @@ type Machine struct {
 	tickSent   int64
 	tickPause  int64 // ms after which one that has not come back is sent again
 	appending  bool  // a catalogue record is on its way
+	aging      bool  // the record of the catalogue in force is among the older half of the log
 	stopping   bool
 
 	Stats Stats

@@ -146,8 +146,18 @@ func (m *Machine) anchorRead(in AnchorRead) {
 		m.sweep, m.sizes = sweepIdle, make(map[string]int64)
 	}
 	m.phase = cataloguing
-	if c.CatalogueAt >= 0 {
+	// A log that loses its front is told its catalogue anew long before it loses the record.
+	m.aging = c.CatalogueAt >= 0 && in.Start > 0 && c.CatalogueAt-in.Start < (in.End-in.Start)/2
+	switch {
+	case c.CatalogueAt >= in.Start:
 		m.do(ReadCatalogue{Offset: c.CatalogueAt})
+		return
+	case c.CatalogueAt >= 0 && c.Catalogue == m.cfg.Revision:
+		m.catalogueRead(CatalogueRead{Offset: c.CatalogueAt, Text: m.cfg.CatalogueText})
+		return
+	case c.CatalogueAt >= 0:
+		m.finalEnd(Lost, "the catalogue in force in partition %d, revision %s, stood at offset %d of a log that begins at %d: "+
+			"start once with that catalogue, then with another", m.cfg.Partition, c.Catalogue, c.CatalogueAt, in.Start)
 		return
 	}
 	m.do(FindCatalogue{Offset: in.Start})
@@ -207,6 +217,7 @@ func (m *Machine) switchProgram(r *Record, logTime int64) {
 	text := r.Event.Properties.Nested["catalogue"]
 	m.appending = false // ours, if one was on its way, has come or comes behind this one
 	if r.Event.Name == m.program.Revision() {
+		m.catalogueAt, m.aging = r.Offset, false
 		return
 	}
 	m.catalogueAt = r.Offset

@@ -59,10 +59,10 @@ func (m *Machine) wake() {
 	}
 }
 
-// outdated says that another catalogue is in force than this owner wants, and that
-// nothing stands before its record in the log any more.
+// outdated says that another catalogue is in force than this owner wants, or that its record grows old,
+// and that nothing stands before its record in the log any more.
 func (m *Machine) outdated() bool {
-	return !m.appending && !m.stopping && m.CaughtUp() && m.program.Revision() != m.cfg.Revision
+	return !m.appending && !m.stopping && m.CaughtUp() && (m.aging || m.program.Revision() != m.cfg.Revision)
 }
 
 // tickIfDue moves log time on when a deadline is past by the wall clock and no

@@ -69,8 +69,8 @@ func (t *tenure) askStore(e partition.Effect) {
 			w.write(p.route, o.number, func(s *slot) { s.apply(&commit) })
 			r.reply(func() { t.answer(partition.Committed{}) })
 		default:
-			if _, first := e.(partition.LoadCheckpoint); first && kept.checkpoint == nil && w.judge.gone[o.number] {
-				w.judge.excused[o.number] = true
+			if _, first := e.(partition.LoadCheckpoint); first {
+				w.judge.loaded(t, kept.checkpoint)
 			}
 			in := load(kept, e)
 			r.reply(func() { t.answer(in) })

@@ -31,6 +31,9 @@ type fold struct {
 	joined  map[string]string
 	revived int64
 	useless int // ticks that moved nobody
+	warmed  int64
+	changed int64
+	blocked int64 // suppressions
 	err     error
 }
 
@@ -283,6 +286,9 @@ func (f *fold) erase(e *event.Event, o *cohort.Observation) {
 			f.owe(&event.Event{ID: e.ID + "/alias-" + strconv.Itoa(i), Person: key})
 		}
 	}
+	if suppress {
+		f.blocked++
+	}
 	f.rules.Erase(p, suppress, o, f.logTime, &f.out)
 }
 
@@ -291,6 +297,7 @@ func (f *fold) replace(e *event.Event) {
 	if e.Name == f.rules.Revision() {
 		return
 	}
+	f.changed++
 	before := f.rules
 	next := catalogues[e.Properties.Nested["catalogue"]]
 	f.change = partition.Between(before, next, f.logTime)
@@ -340,6 +347,7 @@ func (f *fold) warm() {
 	}
 	if len(next.Warmed) > 0 {
 		slices.Sort(next.Warmed)
+		f.warmed++
 		f.change, f.slice = next, 0
 		f.rules = next.Apply(f.rules)
 	}

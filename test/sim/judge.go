@@ -40,6 +40,9 @@ func (j *judge) seen(t *topic, from int64) {
 		case j.w.broker.logs[n]:
 			for i := from; i < t.high; i++ {
 				r := &t.records[i]
+				if r.event.AcceptedAt > r.at+stampSlack {
+					j.w.count[stampClamped]++
+				}
 				j.w.told[string(r.value)] = r.event
 				name := errandName(r.event)
 				if j.arrived[n][name] && r.event.Own() {
@@ -148,6 +151,22 @@ func (j *judge) stats(t *tenure) {
 	t.seen = s
 }
 
+// loaded remembers from where a tenure goes on. Without log and checkpoint nothing could know that they
+// were others.
+func (j *judge) loaded(t *tenure, checkpoint []byte) {
+	t.from = 0
+	if checkpoint == nil {
+		j.excused[t.own.number] = j.excused[t.own.number] || j.gone[t.own.number]
+		return
+	}
+	if c, err := partition.DecodeCheckpoint(checkpoint); err == nil {
+		t.from = max(c.Offset-1, 0)
+		if c.CatalogueAt < j.w.broker.logs[t.own.number].start && c.Catalogue != catalogues[t.text].Revision() {
+			t.from = -1 // it cannot know what decides, and says so
+		}
+	}
+}
+
 // tenureEnded: a partition may stop for a person only where its log is not what it was.
 func (j *judge) tenureEnded(o *ownership, t *tenure, end partition.End) {
 	j.tenures++
@@ -155,7 +174,8 @@ func (j *judge) tenureEnded(o *ownership, t *tenure, end partition.End) {
 		return
 	}
 	j.ended[o.number] = &end
-	if end.Class != partition.Lost || !j.maimed[o.number] && !j.gone[o.number] {
+	passed := t.from < j.w.broker.logs[o.number].start || o.position < j.w.broker.logs[o.number].start
+	if end.Class != partition.Lost || !passed && !j.gone[o.number] {
 		j.w.fail("partition %d stopped for a person: %v: %s", o.number, end.Class, end.Reason)
 	}
 }

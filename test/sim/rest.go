@@ -83,7 +83,10 @@ func (j *judge) all() {
 		return
 	}
 	for n := range partitions {
-		f := j.folds[n]
+		f, c := j.folds[n], &j.w.count
+		c[warmedUp] += f.warmed
+		c[catalogueChanged] += f.changed
+		c[suppressedSome] += f.blocked
 		if j.gone[n] || j.ended[n] != nil && j.w.processes[j.w.group.owner[n]].owned[n].stopped != nil {
 			continue // it stopped; what it had told was right
 		}

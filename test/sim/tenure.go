@@ -28,6 +28,7 @@ type tenure struct {
 	back     bool  // the clock was set back
 	going    bool  // Continue is scheduled
 	seen     partition.Stats
+	from     int64  // last record that its checkpoint knows
 	text     string // catalogue that it wants
 }
 

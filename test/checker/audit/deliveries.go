@@ -1,0 +1,97 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+)
+
+const salesWings = "saleswings"
+
+// judgeReceipts wants an outcome of every transition that SalesWings is to be told.
+func (a *auditor) judgeReceipts() {
+	outcomes := make(map[string]map[string]int)
+	for _, records := range a.books[receiptsTopic] {
+		for i := range records {
+			var r receiptRecord
+			if err := a.codec.decode(&records[i], &r); err != nil {
+				a.report.find(Unreadable, receiptsTopic, "%v", err)
+				continue
+			}
+			a.count("receipts, "+r.Destination+" "+r.Outcome, 1)
+			t := a.byID[r.ID]
+			if t == nil || t.Person != r.Person || t.Cohort != r.Cohort {
+				a.report.find(Contradictory, receiptsTopic, "%s: it speaks of transition %s, which is not there or another one", records[i].Place(), r.ID)
+				continue
+			}
+			if r.Destination != salesWings {
+				continue
+			}
+			if outcomes[r.ID] == nil {
+				outcomes[r.ID] = make(map[string]int)
+			}
+			outcomes[r.ID][r.Outcome]++
+		}
+	}
+	if len(outcomes) == 0 && a.options.Taken == nil || !a.options.Complete {
+		return
+	}
+	taken := make(map[string]bool)
+	for _, t := range a.options.Taken {
+		taken[t.TransitionID] = true
+	}
+	wanted := a.fold.document.Deliver.SalesWings.Cohorts
+	for _, person := range slices.Sorted(maps.Keys(a.byPerson)) {
+		for _, t := range a.byPerson[person] {
+			if !slices.Contains(wanted, t.Cohort) {
+				continue
+			}
+			a.count("deliveries judged", 1)
+			o := outcomes[t.ID]
+			switch {
+			case o["delivered"]+o["superseded"]+o["skipped"]+o["dead_letter"] == 0:
+				a.report.find(Lost, receiptsTopic, "transition %s has no outcome at SalesWings: %v", t.ID, o)
+			case o["delivered"] > 0 && a.options.Taken != nil && !taken[t.ID]:
+				a.report.find(Contradictory, receiptsTopic, "transition %s counts as delivered, and SalesWings has not got it", t.ID)
+			case o["skipped"] > 0 && !mayBeSkipped(t):
+				a.report.find(Lost, receiptsTopic, "transition %s was skipped, and SalesWings should know of it", t.ID)
+			case o["superseded"] > 0 && o["delivered"] == 0 && !a.newer(t):
+				a.report.find(Lost, receiptsTopic, "transition %s was superseded by none", t.ID)
+			}
+		}
+	}
+}
+
+func mayBeSkipped(t *entry) bool {
+	goesOn := t.Reason == classContacts || t.Reason == "warmed"
+	return t.Elapsed || t.Op == "exit" && (t.Reason == classMerged || goesOn) || t.WarmingUntil != nil && *t.WarmingUntil > t.DecidedAt
+}
+
+// newer says whether a transition of the same stay follows.
+func (a *auditor) newer(t *entry) bool {
+	return slices.ContainsFunc(a.byPerson[t.Person], func(x *entry) bool { return x.Cohort == t.Cohort && x.Version > t.Version })
+}
+
+// judgeTaken looks at what SalesWings got: only what was decided, and a person's news in their order. A repeat
+// is no fault, since SalesWings cannot tell one; it is counted.
+func (a *auditor) judgeTaken() {
+	last := make(map[string]int64)
+	seen := make(map[string]bool)
+	for _, got := range a.options.Taken {
+		t := a.byID[got.TransitionID]
+		if t == nil {
+			a.report.find(Contradictory, salesWings, "it got transition %s, which is not there", got.TransitionID)
+			continue
+		}
+		a.count("activities taken", 1)
+		if seen[t.ID] {
+			a.count("activities taken, again", 1)
+			continue
+		}
+		seen[t.ID] = true
+		stay := t.Person + "\x00" + t.Cohort
+		if t.Version < last[stay] {
+			a.report.find(Disorder, salesWings, "it got transition %s, version %d of %s, behind version %d", t.ID, t.Version, t.Person, last[stay])
+		}
+		last[stay] = max(last[stay], t.Version)
+	}
+}

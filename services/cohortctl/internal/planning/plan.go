@@ -149,7 +149,7 @@ func told(s *stage) Partition {
 	if s.inForce {
 		one.State = StateCurrent
 	}
-	if s.sweeping() {
+	if s.checkpoint.Sweep > 0 {
 		one.Sweep = new(s.checkpoint.Sweep - 1)
 	}
 	return one

@@ -43,7 +43,8 @@ type world struct {
 	fail        []error // of the next loads
 	loads       int
 	onLoad      func(w *world)
-	text        string // catalogue in the log, at offset 0
+	text        string           // catalogue in the log, at offset 0
+	texts       map[int32]string // where a partition has another
 }
 
 func (w *world) checkpoint(p int32) []byte {
@@ -72,13 +73,17 @@ func (w *world) LoadSlice(_ context.Context, p int32, slice int) (checkpoint []b
 	return w.checkpoint(p), keys, blobs, nil
 }
 
-func (w *world) ReadAt(_ context.Context, _ string, _ int32, offsets []int64) ([]kafkaio.Record, error) {
-	if offsets[0] != 0 || w.text == "" {
+func (w *world) ReadAt(_ context.Context, _ string, p int32, offsets []int64) ([]kafkaio.Record, error) {
+	text := w.text
+	if other, ok := w.texts[p]; ok {
+		text = other
+	}
+	if offsets[0] != 0 || text == "" {
 		return nil, nil
 	}
 	v, _ := schemas.Newest(schemas.EventsSubject)
 	return []kafkaio.Record{{Value: avrocodec.AppendEvent(nil, v.ID, &event.Event{
-		Kind: event.KindCatalog, Properties: event.Properties{Nested: map[string]string{"catalogue": w.text}},
+		Kind: event.KindCatalog, Properties: event.Properties{Nested: map[string]string{"catalogue": text}},
 	})}}, nil
 }
 
@@ -212,6 +217,39 @@ func TestMake_InForceAlreadyMovesNobodyButBySweep(t *testing.T) {
 	}
 }
 
+// While a change goes from partition to partition, each is planned from what is in force there.
+func TestMake_PartitionsMayDiffer(t *testing.T) {
+	w, cfg := flow(t)
+	w.texts = map[int32]string{1: edited("6d")}
+	w.checkpoints[1].Catalogue = load(t, edited("6d")).Program.Revision()
+	w.checkpoints[1].Sweep = 1
+	got := plan(t, cfg)
+	want := []InForce{{Catalogue: load(t, orders).Program.Revision(), Partitions: []int32{0}}, {Catalogue: w.checkpoints[1].Catalogue, Partitions: []int32{1}}}
+	if diff := cmp.Diff(want, got.InForce); diff != "" {
+		t.Errorf("in force (-want +got):\n%s", diff)
+	}
+	if c := got.Cohorts[0]; c.Now != 4 || c.Leave != 2 {
+		t.Errorf("got %+v, want that both partitions lose one member", c)
+	}
+	var text strings.Builder
+	if err := got.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"(in partition 0) and ", "partition 1: catalogue " + w.checkpoints[1].Catalogue + " is in force there",
+		"partition 1: a sweep after an earlier change is under way", "partition 2: no state",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the text lacks %q:\n%s", want, text.String())
+		}
+	}
+	// Files in place of Kafka: one for each.
+	cfg.Log, cfg.From = nil, []*catalogue.Catalogue{load(t, orders), load(t, edited("6d"))}
+	if again := plan(t, cfg); again.PeopleMoved != got.PeopleMoved || len(again.InForce) != 2 || again.Partitions[0].Lag != nil {
+		t.Errorf("from files: got %+v", again)
+	}
+}
+
 func TestMake_ErrorsSayWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*world, *Config)
@@ -224,7 +262,7 @@ func TestMake_ErrorsSayWhatToDo(t *testing.T) {
 		"from":      {func(_ *world, c *Config) { c.From = []*catalogue.Catalogue{c.Next} }, "which --from does not give"},
 		"count":     {func(_ *world, c *Config) { c.Partitions = 1 }, "give --partitions the number"},
 		"damaged":   {func(w *world, _ *Config) { w.people[0]["a0"] = []byte{99} }, "bring cohortctl to the processor's release"},
-		"moved":     {func(w *world, _ *Config) { w.onLoad = func(w *world) { w.checkpoints[1].CatalogueAt = 7 } }, ErrMoved.Error()},
+		"moved":     {func(w *world, _ *Config) { w.onLoad = func(w *world) { w.checkpoints[1].Catalogue = "another" } }, ErrMoved.Error()},
 		"refused":   {func(w *world, _ *Config) { w.fail = []error{errors.New("NOAUTH")} }, "NOAUTH"},
 	} {
 		w, cfg := flow(t)

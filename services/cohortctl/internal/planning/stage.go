@@ -34,15 +34,14 @@ type stage struct {
 	inForce bool // what is planned decides there already
 }
 
-// reviews says whether the people of a slice would be looked at anew.
-func (s *stage) reviews(slice int) bool {
+// reviews says whether the people of a slice, as it is at a checkpoint, would be looked
+// at anew. A sweep that is under way goes on while they are read.
+func (s *stage) reviews(c *partition.Checkpoint, slice int) bool {
 	if s.inForce {
-		return s.sweeping() && slice >= int(s.checkpoint.Sweep)-1
+		return c.Sweep > 0 && slice >= int(c.Sweep)-1
 	}
 	return len(s.change.Review)+len(s.change.Former) > 0
 }
-
-func (s *stage) sweeping() bool { return s.checkpoint.Sweep > 0 }
 
 // instant is when the change would be made to people of a checkpoint.
 func (s *stage) instant(c *partition.Checkpoint) int64 { return max(s.at, c.LogTime) }

@@ -94,10 +94,10 @@ func (w *walker) slice(ctx context.Context, p part, t *tally) error {
 		return fmt.Errorf("its state was taken away: %w", ErrMoved)
 	case err != nil:
 		return err
-	case c.CatalogueAt != p.stage.checkpoint.CatalogueAt || c.Catalogue != p.stage.checkpoint.Catalogue:
+	case c.Catalogue != p.stage.checkpoint.Catalogue:
 		return ErrMoved
 	}
-	at, reviews := p.stage.instant(&c), p.stage.reviews(p.slice)
+	at, reviews := p.stage.instant(&c), p.stage.reviews(&c, p.slice)
 	for i, key := range keys {
 		if err := t.person(p.stage, key, blobs[i], c.LogTime, at, reviews); err != nil {
 			return fmt.Errorf("%w: bring cohortctl to the processor's release", err)

@@ -35,8 +35,8 @@ type Config struct {
 	MaxBody        int           `name:"max-body" default:"1048576" help:"Bytes of a body of the Pipelines and Track APIs, inflated."`
 	MaxWebhookBody int           `name:"max-webhook-body" default:"4194304" help:"Bytes of a webhook's body, inflated. Of a signed one that is larger, the beginning goes to quarantine."`
 	MaxItems       int           `name:"max-batch-items" default:"2500" help:"Messages of one request."`
-	MaxRequests    int           `name:"max-requests" default:"1024" help:"Requests worked on at once; more are answered 503."`
-	MaxHeldBytes   int64         `name:"max-held-bytes" default:"268435456" help:"Bytes of all bodies held at once; more are answered 503."`
+	MaxRequests    int           `name:"max-requests" default:"1024" help:"Requests worked on at once, once they have arrived; more are answered 503."`
+	MaxHeldBytes   int64         `name:"max-held-bytes" default:"268435456" help:"Bytes of all bodies held at once, as they arrive; more are answered 503."`
 	MaxConnections int           `name:"max-connections" default:"8192" help:"Open connections."`
 	BufferBytes    int           `name:"producer-buffer" default:"67108864" help:"Bytes that may wait for Kafka's acknowledgement; more are answered 503."`
 	Compression    string        `name:"producer-compression" default:"lz4" enum:"none,gzip,snappy,lz4,zstd" help:"Compression of record batches (${enum})."`
@@ -68,8 +68,8 @@ func (c *Config) Validate() error {
 	between("link-cache", c.LinkCache, 0, 1<<28)
 	between("max-connections", c.MaxConnections, 1, 1<<20)
 	between("producer-buffer", c.BufferBytes, 1<<20, 1<<30)
-	if least := int64(max(c.MaxBody, c.MaxWebhookBody)); c.MaxHeldBytes < least {
-		errs = append(errs, fmt.Errorf("max-held-bytes is %d: give at least the %d of one body", c.MaxHeldBytes, least))
+	if least := 2 * int64(max(c.MaxBody, c.MaxWebhookBody)); c.MaxHeldBytes < least {
+		errs = append(errs, fmt.Errorf("max-held-bytes is %d: give at least the %d of one body and what it inflates to", c.MaxHeldBytes, least))
 	}
 	if c.AckTimeout < 50*time.Millisecond || c.AckTimeout > time.Minute {
 		errs = append(errs, fmt.Errorf("ack-timeout is %s: give 50ms to 1m", c.AckTimeout))

@@ -15,6 +15,7 @@ type death struct {
 	step  string
 	visit int
 	after time.Duration // from the start of the process
+	late  bool          // the visit did not come
 }
 
 // chain kills one service at one step after the other: whatever is started after a death is armed with the
@@ -68,7 +69,7 @@ func (f *flow) die(ctx context.Context, s step, visit int) (death, error) {
 		}
 	}
 	if !service.ended(ctx, patience) {
-		return death{}, fmt.Errorf("visit %d of %s did not come within %s", visit, s.name, patience)
+		return death{late: true}, fmt.Errorf("visit %d of %s did not come within %s", visit, s.name, patience)
 	}
 	if !service.killed(s.name) {
 		said := service.said()

@@ -23,16 +23,6 @@ func (s step) service() string {
 	return service
 }
 
-// begins says whether a step is visited when a process begins, and then no more: as often as it owns partitions.
-func (s step) begins() bool {
-	for _, part := range []string{".epoch.", ".fence.", ".store.", ".checkpoint.", ".tail.", ".anchor."} {
-		if strings.Contains(s.name, part) {
-			return true
-		}
-	}
-	return false
-}
-
 // allSteps lists every step, in the order of docs/delivery.md.
 func allSteps() []step {
 	return []step{

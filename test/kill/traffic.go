@@ -73,9 +73,9 @@ type life struct {
 // live plays one person from the first look to the end.
 func (c *crowd) live(ctx context.Context, random *rand.Rand, name string) {
 	l := &life{c: c, ctx: ctx, name: name, client: http.Client{Timeout: 5 * time.Second}}
-	user, anonymous := "c-"+name, ""
+	user := "c-" + name
 	if random.IntN(100) < 35 { // somebody who makes themselves known later
-		anonymous = "a-" + name
+		anonymous := "a-" + name
 		l.act(random, message{AnonymousID: anonymous}, 1+random.IntN(3))
 		l.send(message{Type: "identify", UserID: user, AnonymousID: anonymous, Traits: map[string]string{"email": name + "@example.com"}})
 		if random.IntN(2) == 0 {

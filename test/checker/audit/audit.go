@@ -3,7 +3,6 @@ package audit
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cohortflow/cohortflow/schemas"
 )
@@ -138,6 +137,7 @@ func (a *auditor) foldEvents() error {
 			f.entered[fmt.Sprint(e.Person, " ", e.Cohort, " ", e.id.offset)] = true
 		}
 	}
+	until := a.until()
 	for p, records := range a.books[eventsTopic] {
 		l := &lane{number: p}
 		if len(records) > 0 && records[0].Offset > 0 {
@@ -152,6 +152,12 @@ func (a *auditor) foldEvents() error {
 			if who := text(e.Person); who != "" && who != string(records[i].Key) {
 				a.report.find(Contradictory, eventsTopic, "%s: its key is not its person", records[i].Place())
 			}
+			if e.Numbers["cohortflow.hops"] > 0 || e.Kind == "merge" && text(e.Name) == "absorb" {
+				f.passed[e.ID+" "+text(e.Person)] = true
+			}
+			if records[i].At > until {
+				continue
+			}
 			l.records, l.offsets, l.stamps = append(l.records, e), append(l.offsets, records[i].Offset), append(l.stamps, records[i].At)
 			a.count("events, "+e.Kind, 1)
 		}
@@ -160,8 +166,8 @@ func (a *auditor) foldEvents() error {
 		}
 		// What was decided of records that came after the reading is not looked at.
 		end := int64(0)
-		if n := len(records); n > 0 {
-			end = records[n-1].Offset + 1
+		if n := len(l.offsets); n > 0 {
+			end = l.offsets[n-1] + 1
 		}
 		a.processed[p] = min(a.processed[p], end)
 		f.partitions = append(f.partitions, l)
@@ -178,15 +184,36 @@ func (a *auditor) foldEvents() error {
 	return err
 }
 
+// settling is how long before the last event of a flow that runs the fold stops, in ms of the brokers' clocks: up to
+// there every partition has been read, so what one hands over to another is never seen without what it comes from.
+const settling = 1_000
+
+// until is the broker's time up to which events are folded.
+func (a *auditor) until() int64 {
+	if a.options.Complete {
+		return never
+	}
+	last := int64(0)
+	for _, records := range a.books[eventsTopic] {
+		for i := range records {
+			last = max(last, records[i].At)
+		}
+	}
+	return last - settling
+}
+
 // acknowledged looks for every message that ingest said it has.
 func (a *auditor) acknowledged() {
 	if a.options.Acknowledged == nil {
 		return
 	}
 	there := make(map[string]bool)
-	for _, l := range a.fold.partitions {
-		for i := range l.records {
-			there[l.records[i].ID] = true
+	for _, records := range a.books[eventsTopic] {
+		for i := range records {
+			var e eventRecord
+			if a.codec.decode(&records[i], &e) == nil {
+				there[e.ID] = true
+			}
 		}
 	}
 	for _, id := range a.options.Acknowledged {
@@ -202,8 +229,12 @@ func (a *auditor) judged(cohort string) bool {
 	return slices.ContainsFunc(a.fold.rules, func(r *rule) bool { return r.key == cohort })
 }
 
-// platformOf gives the platform of a suppression topic.
-func platformOf(topic string) (string, bool) {
-	rest, ok := strings.CutPrefix(topic, "ads.suppression.")
-	return strings.TrimSuffix(rest, ".v1"), ok
+// beyond says that a transition may be one that was written after the transitions were read.
+func (a *auditor) beyond(text string) bool {
+	x, err := parseID(text)
+	if err != nil || a.options.Complete || int(x.partition) >= len(a.transitions) {
+		return false
+	}
+	list := a.transitions[x.partition]
+	return len(list) == 0 || list[len(list)-1].id.compare(x) < 0
 }

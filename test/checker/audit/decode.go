@@ -132,8 +132,8 @@ func (c *codec) reader(of reader) (*avro.Schema, error) {
 		return nil, err
 	}
 	wanted := make(map[string]bool)
-	for i := range of.into.NumField() {
-		wanted[of.into.Field(i).Tag.Get("avro")] = true
+	for field := range of.into.Fields() {
+		wanted[field.Tag.Get("avro")] = true
 	}
 	var kept []any
 	for _, field := range document["fields"].([]any) {

@@ -19,6 +19,9 @@ func (a *auditor) judgeReceipts() {
 			}
 			a.count("receipts, "+r.Destination+" "+r.Outcome, 1)
 			t := a.byID[r.ID]
+			if t == nil && a.beyond(r.ID) {
+				continue
+			}
 			if t == nil || t.Person != r.Person || t.Cohort != r.Cohort {
 				a.report.find(Contradictory, receiptsTopic, "%s: it speaks of transition %s, which is not there or another one", records[i].Place(), r.ID)
 				continue

@@ -168,10 +168,6 @@ func (f *fold) person(key string, l *lane) *person {
 
 func (f *fold) event(l *lane, e *eventRecord, offset int64) {
 	key := *e.Person
-	hops := e.Numbers["cohortflow.hops"]
-	if hops > 0 {
-		f.passed[e.ID+" "+key] = true
-	}
 	switch e.Kind {
 	case "merge":
 		f.merge(l, e, offset)

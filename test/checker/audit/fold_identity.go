@@ -41,7 +41,6 @@ func (f *fold) hand(e *eventRecord, h *handover) {
 
 func (f *fold) absorb(l *lane, p *person, e *eventRecord, offset int64) {
 	h := f.handed[e.ID]
-	f.passed[e.ID+" "+p.key] = true
 	switch {
 	case p.into == h.key:
 		p.circular = true

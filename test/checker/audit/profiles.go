@@ -52,7 +52,11 @@ func (a *auditor) judgeProfiles() {
 			}
 			s := last[key]
 			newest := told[len(told)-1]
+			if newest.id.offset >= a.processed[partition] {
+				continue // it has moved on since the events were read
+			}
 			switch {
+			case s != nil && s.Version > newest.Version && !a.options.Complete:
 			case s == nil:
 				a.report.find(Lost, profilesTopic, "%s has no record", key)
 			case s.tombstone && p.returned && len(p.stays) == 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -54,7 +55,7 @@ func readTopic(ctx context.Context, admin *kgo.Client, options []kgo.Opt, topic 
 	if left == 0 {
 		return books, nil
 	}
-	client, err := kgo.NewClient(append(options[:len(options):len(options)], kgo.KeepControlRecords(),
+	client, err := kgo.NewClient(append(slices.Clip(options), kgo.KeepControlRecords(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: starts}))...)
 	if err != nil {
 		return nil, err
@@ -101,13 +102,10 @@ func partitionsOf(ctx context.Context, client *kgo.Client, topic string) (int, e
 	if err != nil {
 		return 0, err
 	}
-	for i := range answer.Topics {
-		if err := kerr.ErrorForCode(answer.Topics[i].ErrorCode); err != nil {
-			return 0, err
-		}
-		return len(answer.Topics[i].Partitions), nil
+	if len(answer.Topics) != 1 {
+		return 0, kerr.UnknownTopicOrPartition
 	}
-	return 0, kerr.UnknownTopicOrPartition
+	return len(answer.Topics[0].Partitions), kerr.ErrorForCode(answer.Topics[0].ErrorCode)
 }
 
 func endsOf(ctx context.Context, client *kgo.Client, topic string, n int) ([]int64, error) {

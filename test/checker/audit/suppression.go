@@ -81,6 +81,9 @@ func (s *suppression) read(partition int, records []Record) {
 		}
 		s.count("suppression records", 1)
 		t := s.byID[w.ID]
+		if t == nil && s.beyond(w.ID) {
+			continue
+		}
 		if t == nil {
 			s.report.find(Contradictory, s.topic, "%s: it speaks of transition %s, which is not there", r.Place(), w.ID)
 			continue

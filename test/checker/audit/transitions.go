@@ -84,6 +84,9 @@ func (a *auditor) judgeTransitions() {
 		for _, cohort := range slices.Sorted(maps.Keys(said[key])) {
 			if a.judged(cohort) {
 				for _, e := range said[key][cohort] {
+					if e.id.offset >= a.processed[e.id.partition] {
+						continue
+					}
 					a.report.find(Contradictory, transitionsTopic, "transition %s: %s never had to do with %s", e.ID, key, cohort)
 				}
 			}
@@ -154,6 +157,9 @@ func (a *auditor) judgeProofs(told []map[int64]int) {
 	}
 	for partition, left := range told {
 		for offset := range left {
+			if offset >= a.processed[partition] {
+				continue
+			}
 			a.report.find(Contradictory, transitionsTopic, "an erasure is told at offset %d of partition %d, where nobody asked for one", offset, partition)
 		}
 	}

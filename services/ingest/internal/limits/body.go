@@ -28,16 +28,24 @@ const smallest = 64 << 10
 
 //nolint:gochecknoglobals // pools of scratch memory, no state
 var (
-	buffers  = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	small    = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	large    = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 	inflates sync.Pool
 )
 
-// keepBuffer: larger ones are given back to the runtime.
-const keepBuffer = 256 << 10
+// Sizes of buffers, in bytes. A body begins in a small one, whatever it announces, so that
+// those who send nothing hold next to nothing; each further one is some times as large.
+const (
+	firstBuffer = 4 << 10
+	growth      = 4
+	smallBuffer = 16 << 10
+	keepBuffer  = 256 << 10 // larger ones are given back to the runtime
+)
 
 // Body is a body in memory. Release gives its memory back; nothing of it may be in use then.
 type Body struct {
-	buf *bytes.Buffer
+	buf   *bytes.Buffer
+	probe [1]byte
 }
 
 // Bytes are the body's bytes.
@@ -53,18 +61,26 @@ func (b *Body) Release() {
 	if b == nil || b.buf == nil {
 		return
 	}
-	if b.buf.Cap() <= keepBuffer {
-		b.buf.Reset()
-		buffers.Put(b.buf)
-	}
+	giveBack(b.buf)
 	b.buf = nil
+}
+
+func giveBack(buf *bytes.Buffer) {
+	buf.Reset()
+	switch n := buf.Cap(); {
+	case n <= smallBuffer+2*bytes.MinRead:
+		small.Put(buf)
+	case n <= keepBuffer+2*bytes.MinRead:
+		large.Put(buf)
+	}
 }
 
 // Receive reads r and keeps its first limit bytes; all that comes, up to hard bytes,
 // is given to also, if there is one, so that a signature can be checked of more than is
-// held. length is the announced length, -1 if there is none. size is how much there was:
+// held. length is the announced length, -1 if there is none. What is kept is taken from the
+// place as it arrives; ErrNoRoom says that there was no more. size is how much there was:
 // more than limit says that the body is cut. More than hard is ErrTooLarge.
-func Receive(r io.Reader, length int64, limit, hard int, also io.Writer) (b *Body, size int64, err error) {
+func Receive(r io.Reader, length int64, limit, hard int, also io.Writer, place *Place) (b *Body, size int64, err error) {
 	if length > int64(hard) {
 		return nil, length, fmt.Errorf("%w of %d bytes", ErrTooLarge, hard)
 	}
@@ -72,7 +88,7 @@ func Receive(r io.Reader, length int64, limit, hard int, also io.Writer) (b *Bod
 	if also != nil {
 		r = io.TeeReader(r, also)
 	}
-	b, err = fill(r, min(length, int64(limit)), limit)
+	b, err = fill(r, min(length, int64(limit)), limit, place)
 	size = int64(b.buf.Len())
 	if errors.Is(err, ErrTooLarge) {
 		b.buf.Truncate(limit)
@@ -95,7 +111,7 @@ func Receive(r io.Reader, length int64, limit, hard int, also io.Writer) (b *Bod
 // nothing after it and no more than limit bytes inside. The answer takes the place of b.
 // With ErrEncoding it is b itself, as it came, so that it can be kept; with any other
 // error b is released.
-func (b *Body) Decode(encoding string, limit int) (*Body, error) {
+func (b *Body) Decode(encoding string, limit int, place *Place) (*Body, error) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
 		return b, nil
@@ -104,7 +120,7 @@ func (b *Body) Decode(encoding string, limit int) (*Body, error) {
 		b.Release()
 		return nil, ErrUnknown
 	}
-	plain, err := inflate(b.Bytes(), limit)
+	plain, err := inflate(b.Bytes(), limit, place)
 	if err != nil {
 		plain.Release()
 		if errors.Is(err, ErrEncoding) {
@@ -117,23 +133,55 @@ func (b *Body) Decode(encoding string, limit int) (*Body, error) {
 	return plain, nil
 }
 
-func fill(r io.Reader, length int64, limit int) (*Body, error) {
-	b := &Body{buf: buffers.Get().(*bytes.Buffer)}
-	b.buf.Reset()
-	if length > 0 {
-		b.buf.Grow(int(length) + bytes.MinRead)
+// fill reads all of r, which is to be no more than limit bytes.
+func fill(r io.Reader, length int64, limit int, place *Place) (*Body, error) {
+	b := &Body{buf: small.Get().(*bytes.Buffer)}
+	for held, room := 0, firstBuffer; ; room *= growth {
+		if held < int(length) {
+			room = min(room, int(length))
+		}
+		room = min(room, limit+1)
+		if err := place.Take(int64(room - held)); err != nil {
+			return b, err
+		}
+		held = room
+		b.reserve(room)
+		if _, err := b.buf.ReadFrom(io.LimitReader(r, int64(room-b.buf.Len()))); err != nil {
+			return b, fmt.Errorf("read the body: %w", err)
+		}
+		switch n := b.buf.Len(); {
+		case n > limit:
+			return b, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
+		case n < room:
+			return b, nil
+		}
+		// The buffer is full: is there more?
+		switch _, err := io.ReadFull(r, b.probe[:]); {
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return b, fmt.Errorf("read the body: %w", err)
+		}
+		b.buf.WriteByte(b.probe[0])
+		if held == limit { // room for that one byte more is all there is
+			return b, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
+		}
 	}
-	n, err := b.buf.ReadFrom(io.LimitReader(r, int64(limit)+1))
-	switch {
-	case err != nil:
-		return b, fmt.Errorf("read the body: %w", err)
-	case n > int64(limit):
-		return b, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
-	}
-	return b, nil
 }
 
-func inflate(packed []byte, limit int) (*Body, error) {
+// reserve makes the buffer one for n bytes in all. ReadFrom wants some to spare.
+func (b *Body) reserve(n int) {
+	if n > smallBuffer && b.buf.Cap() <= smallBuffer+2*bytes.MinRead {
+		grown := large.Get().(*bytes.Buffer)
+		grown.Grow(n + bytes.MinRead)
+		grown.Write(b.buf.Bytes())
+		giveBack(b.buf)
+		b.buf = grown
+	}
+	b.buf.Grow(n - b.buf.Len() + bytes.MinRead)
+}
+
+func inflate(packed []byte, limit int, place *Place) (*Body, error) {
 	src := bytes.NewReader(packed)
 	z, err := reader(src)
 	if err != nil {
@@ -142,8 +190,10 @@ func inflate(packed []byte, limit int) (*Body, error) {
 	defer inflates.Put(z)
 	z.Multistream(false)
 	bound := min(limit, max(len(packed)*maxRatio, smallest))
-	plain, err := fill(z, -1, bound)
+	plain, err := fill(z, -1, bound, place)
 	switch {
+	case errors.Is(err, ErrNoRoom):
+		return plain, err
 	case errors.Is(err, ErrTooLarge):
 		return plain, fmt.Errorf("%w: it inflates to more than %d bytes", ErrTooLarge, bound)
 	case err != nil:

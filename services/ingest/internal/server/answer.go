@@ -118,6 +118,8 @@ func faults(refused []intake.Refused, indexed bool) []fault {
 // bodyRefusal says why a body was not taken.
 func bodyRefusal(err error) refusal {
 	switch {
+	case errors.Is(err, limits.ErrNoRoom):
+		return overloaded
 	case errors.Is(err, limits.ErrTooLarge):
 		return refusal{status: http.StatusRequestEntityTooLarge, code: "too_large", message: err.Error()}
 	case errors.Is(err, limits.ErrUnknown):

@@ -26,6 +26,7 @@ type call struct {
 	writer *intake.Writer
 	scope  normalise.Scope
 	origin intake.Origin
+	place  *limits.Place // after admit
 }
 
 // replayHeader marks messages that come again from quarantine or from a backfill.
@@ -33,34 +34,46 @@ const replayHeader = "X-Cohortflow-Replay"
 
 // admit lets the request in if it can be written and there is room for it. It runs
 // before anything is read. When it says no, the request is answered.
-func (c *call) admit(limit int) (leave func(), ok bool) {
+func (c *call) admit() (leave func(), ok bool) {
 	if c.writer = c.s.writer.Load(); c.writer == nil || c.writer.Ready() != nil {
 		c.refuse(unavailable)
 		return nil, false
 	}
-	held := int64(limit)
-	if n := c.r.ContentLength; n >= 0 && n < held && c.r.Header.Get("Content-Encoding") == "" {
-		held = n
-	}
-	if leave, ok = c.s.gate.Enter(held); !ok {
+	if c.s.gate.Full() {
 		c.refuse(overloaded)
+		return nil, false
 	}
-	return leave, ok
+	c.place = c.s.gate.Enter()
+	return c.place.Leave, true
+}
+
+// work takes a slot, now that all of the request is there. When it says no, the request is
+// answered.
+func (c *call) work() bool {
+	if c.place.Work() != nil {
+		c.refuse(overloaded)
+		return false
+	}
+	return true
 }
 
 // body reads the body and undoes its encoding. unreadable is the fault of a body that
 // came whole and cannot be decoded. When ok is false, the request is answered.
 func (c *call) body(limit int) (b *limits.Body, unreadable *normalise.Fault, ok bool) {
-	b, _, err := limits.Receive(c.r.Body, c.r.ContentLength, limit, limit, nil)
+	b, _, err := limits.Receive(c.r.Body, c.r.ContentLength, limit, limit, nil, c.place)
 	if err != nil {
 		c.refuse(bodyRefusal(err))
+		return nil, nil, false
+	}
+	if !c.work() {
+		b.Release()
 		return nil, nil, false
 	}
 	return c.decode(b, limit)
 }
 
 func (c *call) decode(b *limits.Body, limit int) (decoded *limits.Body, unreadable *normalise.Fault, ok bool) {
-	decoded, err := b.Decode(c.r.Header.Get("Content-Encoding"), limit)
+	decoded, err := b.Decode(c.r.Header.Get("Content-Encoding"), limit, c.place)
 	switch {
 	case err == nil:
 		return decoded, nil, true
@@ -144,9 +157,13 @@ func trimmed(body []byte) []byte {
 // signed reads a webhook's body through the check of its signature; what lies beyond
 // limit is checked and not kept. When ok is false, the request is answered.
 func (c *call) signed(check io.Writer, limit int) (b *limits.Body, size int64, ok bool) {
-	b, size, err := limits.Receive(c.r.Body, c.r.ContentLength, limit, hardFactor*limit, check)
+	b, size, err := limits.Receive(c.r.Body, c.r.ContentLength, limit, hardFactor*limit, check, c.place)
 	if err != nil {
 		c.refuse(bodyRefusal(err))
+		return nil, 0, false
+	}
+	if !c.work() {
+		b.Release()
 		return nil, 0, false
 	}
 	return b, size, true

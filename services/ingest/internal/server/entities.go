@@ -73,7 +73,7 @@ func (c *call) v2(serve func(batch *intake.Batch, raw []byte, unreadable *normal
 	if !ok {
 		return
 	}
-	leave, ok := c.admit(c.s.cfg.MaxBody)
+	leave, ok := c.admit()
 	if !ok {
 		return
 	}

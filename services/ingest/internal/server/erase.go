@@ -40,7 +40,7 @@ func (s *Server) erase(c *call) {
 		c.refuse(unauthorized)
 		return
 	}
-	leave, ok := c.admit(maxErase)
+	leave, ok := c.admit()
 	if !ok {
 		return
 	}

@@ -217,15 +217,15 @@ func TestReporting_AuthenticButUnreadableIsKeptAndAnswered200(t *testing.T) {
 
 func TestLimits_NoRoomIsAnswered503AtOnce(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.MaxRequests = 1 })
-	leave, ok := h.gate.Enter(1)
-	if !ok {
-		t.Fatal("the gate is closed")
+	other := h.gate.Enter()
+	if err := other.Work(); err != nil {
+		t.Fatal(err)
 	}
 	got := h.send(t, http.MethodPost, "/v1/track", padded(100), withKey)
 	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("got %d %v", got.status, got.header)
 	}
-	leave()
+	other.Leave()
 	h.send(t, http.MethodPost, "/v1/track", padded(100), withKey).success(t)
 	if h.gate.Busy() != 0 {
 		t.Errorf("got %d requests inside, want none", h.gate.Busy())

@@ -33,7 +33,7 @@ func (c *call) pipelines(kind string) {
 		c.refuse(unauthorized)
 		return
 	}
-	leave, ok := c.admit(s.cfg.MaxBody)
+	leave, ok := c.admit()
 	if !ok {
 		return
 	}

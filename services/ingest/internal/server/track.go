@@ -106,14 +106,18 @@ func (c *call) track(t *trackCall) {
 	if !ok {
 		return
 	}
-	leave, ok := c.admit(c.s.cfg.MaxBody)
+	leave, ok := c.admit()
 	if !ok {
 		return
 	}
 	defer leave()
 	var raw []byte
 	var unreadable *normalise.Fault
-	if !t.bare {
+	if t.bare {
+		if !c.work() {
+			return
+		}
+	} else {
 		b, fault, ok := c.body(c.s.cfg.MaxBody)
 		if !ok {
 			return

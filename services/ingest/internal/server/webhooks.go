@@ -18,7 +18,7 @@ func (s *Server) reporting(c *call) {
 		c.refuse(badSignature)
 		return
 	}
-	leave, ok := c.admit(s.cfg.MaxWebhook)
+	leave, ok := c.admit()
 	if !ok {
 		return
 	}
@@ -72,7 +72,7 @@ func (s *Server) destination(c *call) {
 		c.refuse(unauthorized)
 		return
 	}
-	leave, ok := c.admit(s.cfg.MaxWebhook)
+	leave, ok := c.admit()
 	if !ok {
 		return
 	}

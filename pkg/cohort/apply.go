@@ -244,7 +244,7 @@ func (g *Program) turn(p *Person, index int, s standing, effective, logTime int6
 	d.Op = OpEnter
 	s.entered = effective
 	d.ValidUntil = validUntil(g.leavesAt(p, index, s, max(effective, p.latestFact(c))))
-	d.WarmingUntil = c.warms(logTime)
+	d.WarmingUntil = c.warmsEntry(logTime)
 	return d
 }
 

@@ -25,7 +25,10 @@ func Compile(s Spec) (*Program, error) {
 	signs := signatures(s)
 	for i := range g.cohorts {
 		k := &g.cohorts[i]
-		k.sign, k.asked = signs[k.key], g.reaches(g.reaches(nil, k.outside), k.inside)
+		r := reacher{program: g}
+		r.visit(k.outside, nil, false)
+		r.visit(k.inside, nil, false)
+		k.sign, k.asked = signs[k.key], r.found
 	}
 	g.words = (len(g.cohorts) + 63) / 64
 	g.revision = fingerprint(s, g.patterns)

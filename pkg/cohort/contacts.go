@@ -114,7 +114,7 @@ func (g *Program) again(p *Person, s *stay, t Transition, logTime int64, out *De
 	out.List = append(out.List, t)
 	t.Op, t.Contacts, t.Version = OpEnter, p.Contacts, p.Version+2
 	t.ValidUntil = validUntil(g.leavesAt(p, s.cohort, standing{in: true, entered: s.entered, leaving: s.leaving}, max(p.judged, p.latestFact(c))))
-	t.WarmingUntil = c.warms(logTime)
+	t.WarmingUntil = c.warmsEntry(logTime)
 	out.List = append(out.List, t)
 	p.Version += 2
 }

@@ -27,6 +27,19 @@ func (g *Program) WithReview(review, announced []string) *Program {
 	return &with
 }
 
+// Pending gives back what WithReview was given.
+func (g *Program) Pending() (review, announced []string) {
+	for i, key := range g.keys {
+		if g.review != nil && g.review[i] {
+			review = append(review, key)
+		}
+		if g.announced != nil && g.announced[i] {
+			announced = append(announced, key)
+		}
+	}
+	return review, announced
+}
+
 func (g *Program) chosen(keys []string) []bool {
 	if len(keys) == 0 {
 		return nil

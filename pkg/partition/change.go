@@ -10,8 +10,8 @@ import (
 // log: both are known where the newer one is taken in; the checkpoint keeps it.
 type Change struct {
 	Former  []string         // cohorts that are no more
-	Review  []string         // cohorts that are new, or decided otherwise than by the one before
-	Warmed  []string         // cohorts that have come to be known in full, and whose members are told anew
+	Review  []string         // cohorts that are new, or decided otherwise than by the one before; none once everybody was looked at
+	Warmed  []string         // cohorts that have come to be known in full, and whose members are told anew; none once they were
 	Warming map[string]int64 // cohorts that are not known in full, and until when by log time
 }
 
@@ -19,6 +19,18 @@ type Change struct {
 func Between(program, next *cohort.Program, at int64) Change {
 	c := Change{
 		Former: program.FormerUnder(next), Review: program.ChangedUnder(next), Warming: next.WarmingAfter(program, at),
+	}
+	// What a sweep under way still owes is owed by the next one.
+	review, warmed := program.Pending()
+	for _, owed := range []struct {
+		keys []string
+		to   *[]string
+	}{{review, &c.Review}, {warmed, &c.Warmed}} {
+		for _, key := range owed.keys {
+			if slices.Contains(next.Cohorts(), key) && !slices.Contains(*owed.to, key) {
+				*owed.to = append(*owed.to, key)
+			}
+		}
 	}
 	// What is warming yet goes on doing so, unless it is no longer there.
 	for key, until := range program.Warming(at) {
@@ -30,6 +42,12 @@ func Between(program, next *cohort.Program, at int64) Change {
 		}
 		c.Warming[key] = max(c.Warming[key], until)
 	}
+	return c
+}
+
+// swept gives the change once everybody has been looked at.
+func (c Change) swept() Change {
+	c.Review, c.Warmed = nil, nil
 	return c
 }
 

@@ -219,6 +219,7 @@ func (f *fold) review(e *event.Event) {
 		}
 	}
 	if f.sweep++; f.sweep == testSlices {
-		f.sweep = sweepIdle
+		f.sweep, f.changed = sweepIdle, f.changed.swept()
+		f.rules = f.changed.Apply(f.rules)
 	}
 }

@@ -229,7 +229,7 @@ func (m *Machine) switchProgram(r *Record, logTime int64) {
 	m.changed = Between(m.program, program, logTime)
 	program = m.changed.Apply(program)
 	m.sweep, m.swept, m.loaded = sweepIdle, sweepIdle-1, nil
-	if m.cfg.Slices > 0 && len(m.changed.Review)+len(m.changed.Former) > 0 {
+	if m.cfg.Slices > 0 && len(m.changed.Review)+len(m.changed.Warmed)+len(m.changed.Former) > 0 {
 		m.sweep = 0
 	}
 	var blob []byte

@@ -122,7 +122,8 @@ func (m *Machine) takeSweep(r *Record, logTime int64) bool {
 	m.Stats.Reviewed += int64(len(keys))
 	m.loaded = nil
 	if m.sweep++; m.sweep == m.cfg.Slices {
-		m.sweep = sweepIdle
+		m.sweep, m.changed = sweepIdle, m.changed.swept()
+		m.program = m.changed.Apply(m.program)
 	}
 	return true
 }

@@ -39,8 +39,9 @@ func testProgram(t testing.TB) *cohort.Program {
 	return g
 }
 
-// changedProgram has one cohort more, one less and one otherwise.
-func changedProgram(t testing.TB) *cohort.Program {
+// changedProgram has one cohort more, one less and one otherwise; how long intent lasts
+// tells two of them apart.
+func changedProgram(t testing.TB, intent int64) *cohort.Program {
 	t.Helper()
 	g, err := cohort.Compile(cohort.Spec{
 		Events: []cohort.Pattern{
@@ -48,7 +49,7 @@ func changedProgram(t testing.TB) *cohort.Program {
 		},
 		Cohorts: []cohort.Definition{
 			{Key: "buyer", When: &cohort.Condition{Did: &cohort.Did{Event: "order", Within: 40 * minute}}},
-			{Key: "intent", When: &cohort.Condition{Did: &cohort.Did{Event: "view", AtLeast: 2, Within: 30 * minute}}},
+			{Key: "intent", When: &cohort.Condition{Did: &cohort.Did{Event: "view", AtLeast: 2, Within: intent}}},
 			{Key: "keen", When: &cohort.Condition{Did: &cohort.Did{Event: "view", AtLeast: 3, Within: 45 * minute}}},
 			{Key: "gone", When: &cohort.Condition{Silent: &cohort.Silent{Event: "view", For: 50 * minute}}},
 		},
@@ -119,7 +120,7 @@ type world struct {
 
 func newWorld(t testing.TB, seed uint64) *world {
 	t.Helper()
-	all := map[string]*cohort.Program{"rules": testProgram(t), "changed": changedProgram(t)}
+	all := map[string]*cohort.Program{"rules": testProgram(t), "changed": changedProgram(t, 30*minute), "again": changedProgram(t, 20*minute)}
 	w := &world{
 		t: t, all: all, wanted: "rules", r: rand.New(rand.NewPCG(seed, 1)), rules: all["rules"], now: 1_000 * minute, count: map[string]int{},
 		store: &store{people: map[string][]byte{}, buckets: map[int64][]byte{}}, faults: true,

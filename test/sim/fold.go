@@ -306,7 +306,7 @@ func (f *fold) replace(e *event.Event) {
 		f.people[key] = f.decode(key, before.Append(nil, p))
 	}
 	f.slice = -1
-	if len(f.change.Review)+len(f.change.Former) > 0 {
+	if len(f.change.Review)+len(f.change.Warmed)+len(f.change.Former) > 0 {
 		f.slice = 0
 	}
 }
@@ -325,7 +325,9 @@ func (f *fold) look(name string) {
 			}
 		}
 		if f.slice++; f.slice == sliceCount {
-			f.slice = -1
+			// Everybody has been looked at: the next change owes nothing of this one.
+			f.slice, f.change.Review, f.change.Warmed = -1, nil, nil
+			f.rules = f.change.Apply(f.rules)
 		}
 	}
 }

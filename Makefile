@@ -79,6 +79,7 @@ sim: ## Simulate owners, broker, store, group, network and clocks with every fau
 
 # In the background: nohup nice make kills SEEDS=5 >kills.log 2>&1 &. One that was stopped goes on where it was.
 .PHONY: kills
+kills: SEEDS = 5
 kills: ## Kill every service at every durable step, SEEDS times over (5), and judge what is left (KILLARGS)
 	@tools/setup-real.sh kafka redis
 	@go run ./test/kill $(if $(SEEDS),--seeds $(SEEDS)) $(KILLARGS)

@@ -82,7 +82,7 @@ sim: ## Simulate owners, broker, store, group, network and clocks with every fau
 kills: SEEDS = 5
 kills: ## Kill every service at every durable step, SEEDS times over (5), and judge what is left (KILLARGS)
 	@tools/setup-real.sh kafka redis
-	@go run ./test/kill $(if $(SEEDS),--seeds $(SEEDS)) $(KILLARGS)
+	@go run ./test/kill --seeds $(SEEDS) $(KILLARGS)
 
 .PHONY: bench
 bench: ## Measure: micro-benchmarks of BENCHTIME (200ms) each, then the pipeline (BENCHARGS to test/bench)

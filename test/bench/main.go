@@ -96,7 +96,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.sweepPeople, "sweep-people", 200_000, "people known when the catalogue changes")
 	f.IntVar(&o.explainPeople, "explain-people", 20_000, "people known who are asked about")
 	f.StringVar(&o.jsonFile, "json", "", "write the result there as JSON")
-	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the pipeline during each latency run into this folder")
+	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the pipeline during each latency run, and from the begin of the sweep on, into this folder")
 	f.StringVar(&o.target.URL, "url", "", "base URL of a running ingest; empty = start a standalone")
 	f.StringVar(&o.target.Key, "key", "bench-key", "write key")
 	f.StringVar(&o.target.EraseKey, "erase-key", "", "key of POST /v1/erase of the running pipeline")

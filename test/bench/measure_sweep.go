@@ -180,10 +180,19 @@ func (s *sweep) after(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	profiled := make(chan error, 1)
+	if s.o.profile == "" {
+		profiled <- nil
+	} else {
+		go func() {
+			profiled <- s.o.target.profile(ctx, s.o.profile, fmt.Sprintf("sweep-%d", s.o.target.PID), s.o.duration)
+		}()
+	}
 	meter := startCPU(s.o.target)
 	s.resumed = time.Now()
 	err := s.buy(ctx, over, (len(s.due)-s.buyers)/s.pace.batch)
 	s.cpu = meter.stop()
+	err = errors.Join(err, <-profiled)
 	if err == nil { // everybody may have bought before all were told
 		select {
 		case <-over:

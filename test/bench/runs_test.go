@@ -118,12 +118,16 @@ func TestMeasureExplain_CountsAnswersAndErrors(t *testing.T) {
 
 func TestMeasureSweep_TellsEverybodyOfTheNewCohort(t *testing.T) {
 	o, client := own(t, setupSweep)
+	o.profile = t.TempDir()
 	r, err := measureSweep(t.Context(), o, client, 50)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.Enter != 100 || r.Missing != 0 || r.Unsold != 0 || r.Seconds <= 0 || r.Swept <= 0 || r.Before.Count != 50 || r.During.Count == 0 || r.After.Count == 0 || r.During.P50 > slowest {
 		t.Errorf("got %+v, want 100 entries, and purchases before, during and after", r)
+	}
+	if profiles, err := filepath.Glob(filepath.Join(o.profile, "sweep-*.pprof")); err != nil || len(profiles) != 1 {
+		t.Errorf("got the profiles %q, %v, want one", profiles, err)
 	}
 	o.sweepPeople = 10
 	if _, err := measureSweep(t.Context(), o, client, 50); err == nil || !strings.Contains(err.Error(), "--sweep-people") {

@@ -77,6 +77,13 @@ campaign: ## Try the core's properties on CASES (5000000) random cases, with pro
 sim: ## Simulate owners, broker, store, group, network and clocks with every fault for SEEDS (1000000) seeds (FROM)
 	@go run ./test/sim -seeds $(SEEDS) -from $(FROM)
 
+# In the background: nohup nice make kills SEEDS=5 >kills.log 2>&1 &. One that was stopped goes on where it was.
+.PHONY: kills
+kills: SEEDS = 5
+kills: ## Kill every service at every durable step, SEEDS times over (5), and judge what is left (KILLARGS)
+	@tools/setup-real.sh kafka redis
+	@go run ./test/kill --seeds $(SEEDS) $(KILLARGS)
+
 .PHONY: bench
 bench: ## Measure: micro-benchmarks of BENCHTIME (200ms) each, then the pipeline (BENCHARGS to test/bench)
 	@go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -p 1 $(addsuffix /...,$(filter-out %/test,$(MODULES))) \

@@ -47,7 +47,10 @@ func (t *tenure) carryOut(e partition.Effect) {
 	case partition.ReadTail:
 		t.askKafka(e, partition.NotSent, func() partition.Input { return readTail(w.broker.outputs[o.number][e.Output], e) })
 	case partition.ReadAnchor:
-		t.askKafka(e, partition.NotSent, func() partition.Input { return readAnchor(w.broker.logs[o.number], e.Offset) })
+		t.askKafka(e, partition.NotSent, func() partition.Input {
+			w.judge.anchored(t, w.broker.logs[o.number].high)
+			return readAnchor(w.broker.logs[o.number], e.Offset)
+		})
 	case partition.ReadCatalogue:
 		t.askKafka(e, partition.NotSent, func() partition.Input {
 			log := w.broker.logs[o.number]

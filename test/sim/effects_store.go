@@ -72,7 +72,7 @@ func (t *tenure) askStore(e partition.Effect) {
 			if _, first := e.(partition.LoadCheckpoint); first {
 				w.judge.loaded(t, kept.checkpoint)
 			}
-			in := load(kept, e)
+			in := w.load(kept, e)
 			r.reply(func() { t.answer(in) })
 		}
 	}, lost)
@@ -86,7 +86,7 @@ func pick(yes bool, a, b counter) counter {
 }
 
 // load answers the effects that read.
-func load(s *slot, e partition.Effect) partition.Input {
+func (w *world) load(s *slot, e partition.Effect) partition.Input {
 	switch e := e.(type) {
 	case partition.LoadCheckpoint:
 		return partition.CheckpointLoaded{Bytes: s.checkpoint}
@@ -104,7 +104,9 @@ func load(s *slot, e partition.Effect) partition.Input {
 		return in
 	case partition.LoadSlice:
 		in := partition.SliceLoaded{Checkpoint: s.checkpoint}
-		for _, k := range slices.Sorted(maps.Keys(s.people)) {
+		keys := slices.Sorted(maps.Keys(s.people))
+		w.rng.Shuffle(len(keys), func(a, b int) { keys[a], keys[b] = keys[b], keys[a] })
+		for _, k := range keys {
 			if sliceOf(k) == e.Slice {
 				in.Keys, in.Blobs = append(in.Keys, k), append(in.Blobs, s.people[k])
 			}

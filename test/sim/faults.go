@@ -60,6 +60,9 @@ func (w *world) happen(i *Item) {
 	case kindFlush:
 		w.count[flushedAll]++
 		w.flush()
+	case kindEvict:
+		w.count[evictedKey]++
+		w.evict(i.Part)
 	case kindBackup:
 		w.backup()
 	case kindRestore:

@@ -26,6 +26,7 @@ func (w *world) rebalance() {
 		g.owner[n] = members[(first+n)%len(members)]
 	}
 	generation, owner := g.generation, g.owner
+	w.say("* generation %d: members %v own %v", generation, members, owner)
 	for _, i := range members {
 		p := w.processes[i]
 		p.later(w.rng.Int64N(500), func() { p.assigned(generation, owner) })
@@ -53,7 +54,8 @@ func (p *process) assigned(generation int, owner [partitions]int) {
 func (w *world) silent(p *process) {
 	life := p.life
 	w.after(session, func() {
-		gone := p.dead || p.life != life || p.paused || p.kafka.lossy > 500
+		// Whoever was started anew has joined as another member.
+		gone := p.dead || p.life == life && (p.paused || p.kafka.lossy > 500)
 		if gone && w.group.member[p.number] && !w.healed {
 			w.count[expelled]++
 			w.group.member[p.number] = false

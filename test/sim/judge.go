@@ -154,9 +154,8 @@ func (j *judge) stats(t *tenure) {
 // loaded remembers from where a tenure goes on. Without log and checkpoint nothing could know that they
 // were others.
 func (j *judge) loaded(t *tenure, checkpoint []byte) {
-	t.from = 0
+	t.from, t.blank = 0, checkpoint == nil
 	if checkpoint == nil {
-		j.excused[t.own.number] = j.excused[t.own.number] || j.gone[t.own.number]
 		return
 	}
 	if c, err := partition.DecodeCheckpoint(checkpoint); err == nil {
@@ -164,6 +163,15 @@ func (j *judge) loaded(t *tenure, checkpoint []byte) {
 		if c.CatalogueAt < j.w.broker.logs[t.own.number].start && c.Catalogue != catalogues[t.text].Revision() {
 			t.from = -1 // it cannot know what decides, and says so
 		}
+	}
+}
+
+// anchored looks at the log that a tenure is shown. Where its checkpoint is lost too, another log
+// shows by nothing but that it is shorter than what was published from the one before.
+func (j *judge) anchored(t *tenure, end int64) {
+	n := t.own.number
+	if k := j.seenOut[n]; t.blank && j.gone[n] && (k == 0 || j.folds[n].told[k-1].ID.Offset < end) {
+		j.excused[n] = true
 	}
 }
 

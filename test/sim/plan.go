@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/event"
@@ -50,6 +51,7 @@ const (
 	kindExhaust
 	kindFailover
 	kindFlush
+	kindEvict
 	kindBackup
 	kindRestore
 	kindRefuse
@@ -63,7 +65,7 @@ const (
 
 var kindNames = [kinds]string{
 	"input", "kill", "pause", "trouble with kafka", "trouble with redis", "a second owner", "rebalance", "another leader",
-	"another producer id", "failover", "flush", "backup", "restore", "redis refuses", "redis away", "clock", "deploy",
+	"another producer id", "failover", "flush", "checkpoint evicted", "backup", "restore", "redis refuses", "redis away", "clock", "deploy",
 	"retention", "topic created again",
 }
 
@@ -89,6 +91,10 @@ func (p *Plan) String() string {
 	return b.String()
 }
 
+func (p *Plan) faultless() bool {
+	return !slices.ContainsFunc(p.Items, func(i Item) bool { return i.Kind != kindInput })
+}
+
 // swarm are the faults that a run has: each seed leaves a half of them out, so that the others
 // get room, and draws how often they come.
 var swarm = [...]struct {
@@ -106,6 +112,7 @@ var swarm = [...]struct {
 	{kindExhaust, 2, 4},
 	{kindFailover, 4, 2},
 	{kindFlush, 2, 3},
+	{kindEvict, 2, 4},
 	{kindBackup, 2, 3},
 	{kindRestore, 2, 3},
 	{kindRefuse, 2, 3},
@@ -149,8 +156,8 @@ func fault(r *rand.Rand, k kind, at int64) Item {
 	i := Item{At: at, Kind: k, Who: r.IntN(processes), Part: r.IntN(partitions), For: 200 + r.Int64N(20*second), Rate: 50 + r.IntN(500)}
 	switch k {
 	case kindPause:
-		if r.IntN(3) == 0 {
-			i.For = session + r.Int64N(90*minute)
+		if r.IntN(2) == 0 {
+			i.For = session + r.Int64N(150*minute)
 		}
 	case kindTroubleKafka, kindTroubleRedis:
 		i.For = second + r.Int64N(30*second)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/partition"
 )
 
@@ -103,6 +104,27 @@ func (j *judge) all() {
 		j.w.sinks[n].finish()
 	}
 	j.aliases()
+	j.ticks()
+}
+
+// ticks: while nothing goes wrong one is written when a deadline is due, not to be safe. A few move
+// nobody: their deadline is no longer the one that somebody waits for.
+func (j *judge) ticks() {
+	if !j.w.plan.faultless() {
+		return
+	}
+	written, useless := 0, 0
+	for _, f := range j.folds {
+		useless += f.useless
+		for i := range f.log.records {
+			if f.log.records[i].event.Kind == event.KindTick {
+				written++
+			}
+		}
+	}
+	if useless > 2+written/2 {
+		j.w.fail("%d of %d ticks moved nobody", useless, written)
+	}
 }
 
 // stored holds the store to the fold.

@@ -28,8 +28,12 @@ func showInput(in partition.Input) string {
 		return fmt.Sprintf("DeadlinesLoaded from %d, %d buckets at %s", in.First, len(in.Buckets), showCheckpoint(in.Checkpoint))
 	case partition.TailRead:
 		return fmt.Sprintf("TailRead %d last=%d.%d processed=%d published=%d", in.Output, in.Last.Offset, in.Last.Ordinal, in.Processed, len(in.Published))
+	case partition.Acked:
+		return fmt.Sprintf("Acked %d: %d", in.Output, in.Seq)
 	case partition.Failed:
 		return fmt.Sprintf("Failed %s: %v", name(in.Effect), in.Class)
+	case partition.AnchorRead:
+		return fmt.Sprintf("AnchorRead log is %d..%d, found %v", in.Start, in.End, in.Found)
 	case partition.CatalogueRead:
 		return fmt.Sprintf("CatalogueRead %s at %d", in.Text, in.Offset)
 	case partition.Wake, partition.Continue:
@@ -67,6 +71,12 @@ func showEffect(e partition.Effect) string {
 			fmt.Fprintf(&b, " [%s v%d of %d.%d deleted=%v]", p.Person, p.Version, p.ID.Offset, p.ID.Ordinal, p.Deleted)
 		}
 		return b.String()
+	case partition.WriteFence:
+		last := "nobody"
+		if e.Previous != nil {
+			last = fmt.Sprintf("producer %d epoch %d", e.Previous.ID, e.Previous.Epoch)
+		}
+		return fmt.Sprintf("WriteFence %d after %s, tenure %d, last %d.%d", e.Output, last, e.Record.Tenure, e.Record.Last.Offset, e.Record.Last.Ordinal)
 	case partition.Commit:
 		keys := make([]string, len(e.People))
 		for i := range e.People {

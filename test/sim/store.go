@@ -146,6 +146,13 @@ func (w *world) flush() {
 	}
 }
 
+// evict loses one key, on both nodes: the checkpoint of a partition.
+func (w *world) evict(n int) {
+	for _, node := range w.store.nodes {
+		node.slots[n].checkpoint = nil
+	}
+}
+
 // backup keeps a copy; restore puts it in the place of what is there.
 func (w *world) backup() { w.store.copied = w.store.nodes[w.store.primary].clone() }
 

@@ -29,6 +29,7 @@ type tenure struct {
 	going    bool  // Continue is scheduled
 	seen     partition.Stats
 	from     int64  // last record that its checkpoint knows
+	blank    bool   // it has no checkpoint
 	text     string // catalogue that it wants
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 
 	"github.com/cohortflow/cohortflow/pkg/event"
 )
@@ -84,6 +85,16 @@ func (w *world) until(at int64) {
 		do()
 	}
 	w.now = max(w.now, at)
+}
+
+// play is Run of a plan that may make the code under test panic.
+func play(p *Plan, trace func(line string)) (r Report) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.Err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return Run(p, trace)
 }
 
 // Report is what a run has found.

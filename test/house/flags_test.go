@@ -32,7 +32,7 @@ type command struct {
 
 var commands = map[string]func() (command, error){
 	"ingest": build("ingest"), "processor": build("processor"), "sink": build("sink"), "console": build("console"), "standalone": build("standalone"),
-	"cohortctl": build("cohortctl", "simulate", "test", "fmt", "cohorts lint"),
+	"cohortctl": build("cohortctl", "simulate", "test", "fmt", "cohorts lint", "plan", "explain", "people", "cohorts list", "cohorts size"),
 }
 
 // build makes a function that builds a service's command at its first call. A command that

@@ -149,8 +149,8 @@ func (c *Warming) text() string {
 	text := "warming until " + instant(c.Until) + ". Entries say so until then, and SalesWings is not sent them; after it members are told once more. " +
 		"To know more before, send the past again: what is known does not count twice"
 	if c.Forever {
-		text = "warming for ever: its rule asks about all of the past, which waiting does not bring back. Entries say so, and SalesWings is not sent them. " +
-			"Give the rule a window where it can have one, or begin a flow anew with this catalogue and send it the past"
+		text = "warming for ever: its rule asks about all of the past, which waiting does not bring back. Whoever did it before only is left out; " +
+			"where the rule asks that it did not happen, entries say so and SalesWings is not sent them. Send the past again, give the rule a window, or begin a flow anew with this catalogue and send it the past"
 	}
 	if c.Already {
 		text += " (it warms already)"

@@ -111,6 +111,7 @@ func (l *lines) hand(e *event.Event) error {
 	default:
 		e.Person = e.IDs.AnonymousID
 	}
-	e.AcceptedAt = e.EventAt
+	// What says when it was accepted is held to it by guardrails; all else came as it happened.
+	e.AcceptedAt = max(e.AcceptedAt, e.EventAt)
 	return l.take(e)
 }

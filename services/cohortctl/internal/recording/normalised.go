@@ -21,7 +21,7 @@ var kindsKnown = func() (words []string) {
 // of its Avro schema. What is empty may be left out, and a text may be wrapped as
 // {"string": "..."}, which is how Avro writes one that may be null.
 func (l *lines) normalised(fields members) error {
-	e := event.Event{Source: event.SourcePipelines, EventAt: never}
+	e := event.Event{Source: event.SourcePipelines, EventAt: never, AcceptedAt: never}
 	for i := range fields {
 		m := &fields[i]
 		if m.value.kind() == 'n' {
@@ -58,6 +58,14 @@ func (l *lines) field(m *member, e *event.Event) error {
 		return m.instant(&e.EventAt)
 	case "accepted_at":
 		return m.instant(&e.AcceptedAt)
+	case "replay":
+		switch m.value.kind() {
+		case 't':
+			e.Replay = true
+		case 'f':
+		default:
+			return misfitAt(m.value.at, "replay has to be true or false")
+		}
 	case "source":
 		return m.text(&e.Source)
 	case "workspace":

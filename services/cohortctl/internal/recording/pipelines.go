@@ -26,7 +26,7 @@ const (
 // message metrics that come as track calls are plain events here, and a wrong clock is
 // not corrected by sentAt.
 func (l *lines) call(fields members, at int) error {
-	e := event.Event{Source: event.SourcePipelines, EventAt: never}
+	e := event.Event{Source: event.SourcePipelines, EventAt: never, AcceptedAt: never}
 	var kind, name, eventName, category string
 	original := int64(never)
 	for i := range fields {

@@ -84,6 +84,21 @@ func TestRead_NDJSONForms(t *testing.T) {
 	}
 }
 
+// A normalised event may say that it was accepted late, or is history told again: guardrails ask.
+func TestRead_LateAndReplayed(t *testing.T) {
+	got, err := read(t, "x.ndjson", `{"kind":"track","event_id":"o1","name":"order","event_at":1000,"accepted_at":90000,"customer_id":"ada","replay":true}
+{"kind":"track","event_id":"o2","name":"order","event_at":1000,"accepted_at":10,"customer_id":"ada"}`, everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[0].AcceptedAt != 90_000 || !got[0].Replay || got[1].AcceptedAt != 1_000 || got[1].Replay {
+		t.Errorf("got %+v", got)
+	}
+	if _, err := read(t, "x.ndjson", `{"kind":"track","name":"order","event_at":1000,"customer_id":"ada","replay":"yes"}`, everything); err == nil {
+		t.Error("a replay flag that is no truth value was taken")
+	}
+}
+
 func TestRead_PeopleByEmailAndConsent(t *testing.T) {
 	text := `{"type":"identify","anonymousId":"anon","timestamp":1,"traits":{"email":" Ada@Example.com ","unsubscribed":"1","plan":"pro","gone":null,"cio_subscription_preferences":"{\"topics\":{\"topic_7\":true}}"}}
 {"type":"page","anonymousId":"anon","name":"Home","category":"shop","timestamp":2,"context":{"traits":{"email":"ada@example.com"}}}

@@ -1,0 +1,148 @@
+package partition
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cohortflow/cohortflow/pkg/cohort"
+	"github.com/cohortflow/cohortflow/pkg/event"
+)
+
+// begun walks a machine through its start up to the answer of ReadAnchor, and gives what it then asks.
+func begun(t *testing.T, c *Checkpoint, last cohort.ID, log AnchorRead) []Effect {
+	t.Helper()
+	program := testProgram(t)
+	m := New(Config{
+		CatalogueText: "rules", Revision: program.Revision(),
+		Compile: func(string) (*cohort.Program, error) { return program, nil },
+	})
+	var checkpoint []byte
+	if c != nil {
+		checkpoint = c.Append(nil)
+	}
+	m.Step(Begin{Now: 1})
+	m.Step(EpochTaken{ProducerID: 7, Epoch: 1})
+	for o := range outputs {
+		m.Step(TailPeeked{Output: o, Empty: true, Last: cohort.ID{Offset: -1}})
+	}
+	for o := range outputs {
+		m.Step(FenceWritten{Output: o, Offset: 3})
+	}
+	m.Step(CheckpointLoaded{Bytes: checkpoint})
+	for o := range outputs {
+		m.Step(TailRead{Output: o, Last: last})
+	}
+	return m.Step(log)
+}
+
+func stopped(effects []Effect, word string) bool {
+	end, ok := effects[len(effects)-1].(End)
+	return ok && end.Final && end.Class == Lost && strings.Contains(end.Reason, word)
+}
+
+func TestBegin_StopsOverALogShorterThanWhatWasPublished(t *testing.T) {
+	got := begun(t, nil, cohort.ID{Offset: 10}, AnchorRead{End: 5})
+	if !stopped(got, "created again") {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+// Retention may take the record of a catalogue that has been in force for long.
+func TestBegin_GoesOnWhenRetentionHasPassedItsCatalogue(t *testing.T) {
+	revision := testProgram(t).Revision()
+	log := AnchorRead{Start: 5, End: 10, Found: true}
+	known := &Checkpoint{Offset: 10, CatalogueAt: 2, Catalogue: revision}
+	got := begun(t, known, cohort.ID{Offset: -1}, log)
+	if start, ok := got[len(got)-1].(StartFetch); !ok || start.Offset != 10 {
+		t.Fatalf("with the same catalogue: %+v", got)
+	}
+	other := &Checkpoint{Offset: 10, CatalogueAt: 2, Catalogue: "another"}
+	if got := begun(t, other, cohort.ID{Offset: -1}, log); !stopped(got, "revision another") {
+		t.Fatalf("with another: %+v", got)
+	}
+}
+
+// An owner that was held up after it had taken its epoch must not close the producer of its successor.
+func TestBegin_TakesAnotherEpochBeforeItClosesAProducer(t *testing.T) {
+	m := New(Config{})
+	m.Step(Begin{Now: 1})
+	m.Step(EpochTaken{ProducerID: 7, Epoch: 4})
+	m.Step(TailPeeked{Output: Profiles, ProducerID: 7, Epoch: 3, Last: cohort.ID{Offset: -1}})
+	got := m.Step(TailPeeked{Output: Transitions, ProducerID: 9, Last: cohort.ID{Offset: -1}})
+	if _, ok := got[0].(TakeEpoch); !ok || len(got) != 1 {
+		t.Fatalf("got %+v, want another epoch", got)
+	}
+	got = m.Step(EpochTaken{ProducerID: 9, Epoch: 5})
+	if len(got) != int(outputs) {
+		t.Fatalf("got %+v, want the fences", got)
+	}
+	for _, e := range got {
+		if w, ok := e.(WriteFence); !ok || w.Record.Epoch != 5 {
+			t.Fatalf("got %+v", e)
+		}
+	}
+}
+
+// quiet is a settled world in which somebody has put something into the cart, and an owner in office.
+func quiet(t *testing.T) (*world, *owner) {
+	t.Helper()
+	w := newWorld(t, 1)
+	w.add(&event.Event{Kind: event.KindTrack, Name: "cart", ID: "e0", Person: "p0", EventAt: w.now, AcceptedAt: w.now}, w.now)
+	w.settle(t)
+	return w, w.settle(t)
+}
+
+func (o *owner) turns(n int) {
+	for range n {
+		o.turn()
+	}
+}
+
+func TestWake_FiresTheDeadlinesOfAQuietLogAfterARestart(t *testing.T) {
+	w, o := quiet(t)
+	before := len(w.outputs[Transitions].records)
+	w.now += 6 * minute
+	o.turns(2_000)
+	for _, r := range w.outputs[Transitions].records[before:] {
+		if r.tr != nil && r.tr.Cohort == "abandoner" && r.tr.Op == cohort.OpEnter {
+			return
+		}
+	}
+	t.Fatal("the cart was left five minutes ago, and nobody has noticed")
+}
+
+func TestWake_GoesOnWhenTheClockIsSetBack(t *testing.T) {
+	w, o := quiet(t)
+	w.now += 20 * minute
+	o.turns(2_000)
+	w.now -= 20 * minute
+	w.add(&event.Event{Kind: event.KindTrack, Name: "order", ID: "e1", Person: "p0", EventAt: w.now, AcceptedAt: w.now}, w.now)
+	o.turns(2_000)
+	if _, _, committed := o.m.Position(); committed != int64(len(w.log)) || o.dead {
+		t.Fatalf("committed up to %d of %d, %+v", committed, len(w.log), o.end)
+	}
+}
+
+// Who sleeps for longer than the broker remembers producers is not fenced any more.
+func TestWake_EndsATenureThatWasHeldUp(t *testing.T) {
+	w, o := quiet(t)
+	o.step(Wake{Now: w.now + 40*minute})
+	if !o.dead || o.end.Class != Ambiguous {
+		t.Fatalf("got %+v", o.end)
+	}
+}
+
+func TestFetched_TakesWhatIsNewInAnOverlap(t *testing.T) {
+	w, o := quiet(t)
+	from := int64(len(w.log))
+	for range 3 {
+		w.add(&event.Event{Kind: event.KindTick}, w.now)
+	}
+	o.step(Fetched{Records: w.log[from : from+1], From: from, Next: from + 1, End: from + 3})
+	o.step(Fetched{Records: w.log[from:], From: from, Next: from + 3, End: from + 3})
+	o.position = from + 3
+	o.turns(500)
+	if at, _, _ := o.m.Position(); at != from+3 {
+		t.Fatalf("at offset %d, want %d", at, from+3)
+	}
+}

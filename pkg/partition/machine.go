@@ -32,9 +32,10 @@ type Config struct {
 
 	// Slices is how many slices the store keeps people in, SliceOf which one holds a key.
 	// 0 = people are not looked at anew when the catalogue changes.
-	Slices     int
-	SliceOf    func(key string) int
-	SweepEvery int64 // ms between two slices (50)
+	Slices      int
+	SliceOf     func(key string) int
+	SweepEvery  int64 // ms between two slices, at least (50)
+	SweepPeople int64 // people looked at in a second, at most (2,000): live records share the cores with them
 }
 
 func (c Config) withDefaults() Config {
@@ -59,6 +60,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Heartbeat, 15*60_000)
 	count(&c.Budget, 1_024)
 	set(&c.SweepEvery, 50)
+	set(&c.SweepPeople, 2_000)
 	return c
 }
 
@@ -144,6 +146,7 @@ type Machine struct {
 	swept      int    // slice whose record was asked for last
 	sweepAt    int64  // wall time of that
 	sweepPause int64  // ms after which one that has not come back is asked for again
+	sweepCost  int64  // ms that the last slice is worth
 	loaded     *slice // for the sweep record at hand
 
 	// outputs

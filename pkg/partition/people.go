@@ -8,6 +8,7 @@ type resident struct {
 	person   cohort.Person
 	last     cohort.ID // last transition decided in this tenure
 	slot     int       // place in people.ring
+	slice    int       // of the store; set where catalogues are swept
 	dirty    bool      // touched since the last freeze
 	frozen   bool      // in the commit under way
 	gone     bool      // has become somebody else or was erased: the state topic is to forget them

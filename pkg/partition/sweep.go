@@ -41,7 +41,7 @@ func (m *Machine) sweepDue() string {
 
 // sweepNext is the wall time at which a record of a sweep may be due; Never = there is none.
 func (m *Machine) sweepNext() int64 {
-	at := m.sweepAt + m.cfg.SweepEvery
+	at := m.sweepAt + max(m.cfg.SweepEvery, m.sweepCost)
 	if m.swept == m.sweep {
 		at = m.sweepAt + m.sweepPause // it may have got lost
 	}
@@ -103,9 +103,9 @@ func (m *Machine) takeSweep(r *Record, logTime int64) bool {
 		stored[key] = m.loaded.blobs[i]
 	}
 	for _, p := range m.people.ring {
-		if key := p.person.Key; m.cfg.SliceOf(key) == m.sweep {
-			if _, ok := stored[key]; !ok {
-				keys = append(keys, key)
+		if p.slice == m.sweep {
+			if _, ok := stored[p.person.Key]; !ok {
+				keys = append(keys, p.person.Key)
 			}
 		}
 	}
@@ -120,6 +120,7 @@ func (m *Machine) takeSweep(r *Record, logTime int64) bool {
 		m.review(m.people.byKey[key], r.Offset, logTime)
 	}
 	m.Stats.Reviewed += int64(len(keys))
+	m.sweepCost = int64(len(keys)) * 1_000 / m.cfg.SweepPeople
 	m.loaded = nil
 	if m.sweep++; m.sweep == m.cfg.Slices {
 		m.sweep, m.changed = sweepIdle, m.changed.swept()

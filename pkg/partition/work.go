@@ -331,6 +331,9 @@ func (m *Machine) admit(keys []string, blobs [][]byte) {
 			blob = blobs[i]
 		}
 		p := m.people.add(key)
+		if m.cfg.Slices > 0 {
+			p.slice = m.cfg.SliceOf(key)
+		}
 		if err := m.program.Decode(key, blob, &p.person); err != nil {
 			m.finalEnd(Damaged, "state of a person in partition %d: %v; reset the partition's state to rebuild it from the log", m.cfg.Partition, err)
 			return

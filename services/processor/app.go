@@ -97,7 +97,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 			Compile: compileText,
 			Read:    avrocodec.DecodeEvent,
 			Ticks:   !deps.EventClock,
-			Slices:  redisstate.Slices(), SliceOf: redisstate.SliceOf,
+			Slices:  redisstate.Slices(), SliceOf: redisstate.SliceOf, SweepPeople: int64(cfg.SweepRate),
 			CommitEvery: cfg.CommitEvery.Milliseconds(),
 			MaxTouched:  cfg.MaxTouched, Residents: cfg.Residents, Heartbeat: cfg.Heartbeat.Milliseconds(),
 		},

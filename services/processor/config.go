@@ -14,6 +14,7 @@ type Config struct {
 	CommitEvery     time.Duration `default:"100ms" help:"Time between checkpoints while caught up."`
 	Residents       int           `default:"100000" help:"People of one partition kept in memory."`
 	MaxTouched      int           `default:"50000" help:"Changed, uncommitted people of one partition beyond which no record is taken."`
+	SweepRate       int           `default:"2000" help:"People of one partition looked at anew in a second, at most, after the catalogue has changed."`
 	StopTimeout     time.Duration `name:"processor-stop-timeout" default:"10s" help:"Time for an end in good order, which leaves nothing to repeat."`
 	Heartbeat       time.Duration `name:"processor-heartbeat" default:"15m" help:"Time between watermarks on an idle partition; well inside the broker's producer.id.expiration.ms."`
 }
@@ -32,6 +33,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxTouched < 100 {
 		errs = append(errs, fmt.Errorf("max-touched is %d: give at least 100", c.MaxTouched))
+	}
+	if c.SweepRate < 1 || c.SweepRate > 1_000_000 {
+		errs = append(errs, fmt.Errorf("sweep-rate is %d: give 1 to 1000000", c.SweepRate))
 	}
 	if c.Heartbeat < time.Second || c.Heartbeat > time.Hour {
 		errs = append(errs, fmt.Errorf("processor-heartbeat is %s: give 1s to 1h", c.Heartbeat))

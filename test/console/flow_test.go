@@ -95,7 +95,7 @@ func start(t testing.TB, brokers []string, redis redisstate.Config) *flow {
 
 	f.decide, err = processor.New(processor.Config{
 		Group: "processor", TransactionalID: "processor", CommitEvery: 20 * time.Millisecond, Residents: 1_000, MaxTouched: 50_000,
-		StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
+		SweepRate: 100_000, StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
 		Kafka: f.kafka, Store: f.store, Registry: f.registry, Keys: f.keys, Catalogue: f.rules, Partitions: partitions, EventClock: true, Log: log,
 	})

@@ -58,7 +58,7 @@ func (p *parts) runBy(t *testing.T, group string, rules *catalogue.Catalogue, ev
 	client, store := p.client(t), p.store(t)
 	app, err := processor.New(processor.Config{
 		Group: group, TransactionalID: "cohortflow.processor", CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
-		StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
+		SweepRate: 100_000, StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
 		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: rules, Partitions: partitions,
 		EventClock: eventClock, Log: testLog(t),

@@ -68,7 +68,7 @@ func inspect(ctx context.Context, brokers, file, save, person string, options au
 		}
 	}
 	if save != "" {
-		if err := (&audit.Case{Books: books, EventClock: options.EventClock}).Save(save); err != nil {
+		if err := (&audit.Case{Books: books, EventClock: options.EventClock, Running: !options.Complete}).Save(save); err != nil {
 			return nil, err
 		}
 	}

@@ -95,7 +95,7 @@ func (c *campaign) seed(ctx context.Context, root string, seed uint64, binaries 
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return err
 	}
-	f, err := startFlow(ctx, dir, binaries)
+	f, err := startFlow(ctx, dir, binaries, nil)
 	if err != nil {
 		return err
 	}

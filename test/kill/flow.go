@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -52,8 +53,9 @@ type flow struct {
 	current    int       // the one that the processor was started with last
 }
 
-// startFlow starts everything over the folder.
-func startFlow(ctx context.Context, dir string, binaries map[string]string) (f *flow, err error) {
+// startFlow starts everything over the folder but the services. store may put something between the processor and its
+// Redis and gives the address to use; nil = nothing.
+func startFlow(ctx context.Context, dir string, binaries map[string]string, store func(*launch.Server) (string, error)) (f *flow, err error) {
 	f = &flow{dir: dir, services: map[string]*service{}}
 	defer func() {
 		if err != nil {
@@ -70,6 +72,12 @@ func startFlow(ctx context.Context, dir string, binaries map[string]string) (f *
 	}
 	if f.redis, err = launch.StartRedis(filepath.Join(dir, "redis")); err != nil {
 		return f, err
+	}
+	redis := f.redis.Addr
+	if store != nil {
+		if redis, err = store(f.redis); err != nil {
+			return f, err
+		}
 	}
 	for i, text := range []string{catalogue, grown()} {
 		f.catalogues[i] = filepath.Join(dir, fmt.Sprintf("catalogue%d.yaml", i))
@@ -92,7 +100,7 @@ func startFlow(ctx context.Context, dir string, binaries map[string]string) (f *
 		case "ingest":
 			args = append(args, "--http", ports[3], "--pipelines-write-keys", writeKey, "--erase-keys", eraseKey, "--catalogue", f.catalogues[0])
 		case "processor":
-			args = append(args, "--redis", "redis://"+f.redis.Addr)
+			args = append(args, "--redis", "redis://"+redis)
 		case "sink":
 			args = append(args, "--saleswings-key", serverKey, "--saleswings-url", f.web.URL, "--saleswings-rate", "200",
 				"--saleswings-timeout", "1s", "--catalogue", f.catalogues[0])
@@ -175,7 +183,8 @@ func nowAndThen() saleswingstest.Fault {
 	}
 }
 
-// freePorts finds addresses on which nobody listens.
+// freePorts finds addresses on which nobody listens, at random: a process that is dead holds none, and another flow on
+// this machine must not happen to take it.
 func freePorts(n int) ([]string, error) {
 	var held []net.Listener
 	defer func() {
@@ -184,8 +193,8 @@ func freePorts(n int) ([]string, error) {
 		}
 	}()
 	var found []string
-	for port := 22_100; port < 32_000 && len(found) < n; port += 7 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	for try := 0; try < 1_000 && len(found) < n; try++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 22_100+rand.IntN(9_900)))
 		if err != nil {
 			continue
 		}

@@ -32,7 +32,7 @@ func TestKills_EveryStepOnce(t *testing.T) {
 	if kept := os.Getenv("KILL_DIR"); kept != "" {
 		dir = kept
 	}
-	f, err := startFlow(t.Context(), dir, binaries)
+	f, err := startFlow(t.Context(), dir, binaries, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

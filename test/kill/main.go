@@ -18,7 +18,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c campaign
-	flag.IntVar(&c.seeds, "seeds", 1, "runs over all steps, each with another traffic")
+	flag.IntVar(&c.seeds, "seeds", 5, "runs over all steps, each with another traffic")
 	flag.Uint64Var(&c.first, "first", 1, "the first seed")
 	flag.StringVar(&c.only, "only", "", "only the steps whose name holds this")
 	flag.StringVar(&c.state, "state", "", "file that remembers what was done, so that a campaign that was stopped goes on (default: build/kills.json)")

@@ -45,8 +45,9 @@ type auditor struct {
 	report  *Report
 	fold    *fold
 
-	transitions [][]entry // by partition, without watermarks
-	processed   []int64   // by partition
+	transitions [][]entry       // by partition, without watermarks
+	processed   []int64         // by partition
+	later       map[string]bool // people of whom there is news that is not folded
 	byID        map[string]*entry
 	byPerson    map[string][]*entry // enter and exit, in order
 }
@@ -58,9 +59,16 @@ type entry struct {
 	record *Record
 }
 
+func newAuditor(books Books, options Options) *auditor {
+	return &auditor{
+		books: books, options: options, codec: newCodec(), report: newReport(),
+		later: map[string]bool{}, byID: map[string]*entry{}, byPerson: map[string][]*entry{},
+	}
+}
+
 // Run audits. An error says that the audit could not be made; what it found is in the report.
 func Run(books Books, options Options) (*Report, error) {
-	a := &auditor{books: books, options: options, codec: newCodec(), report: newReport(), byID: map[string]*entry{}, byPerson: map[string][]*entry{}}
+	a := newAuditor(books, options)
 	if len(books[eventsTopic]) == 0 {
 		return nil, fmt.Errorf("%s is not there or has no partition", eventsTopic)
 	}
@@ -130,11 +138,14 @@ func (a *auditor) foldEvents() error {
 	f := &fold{
 		eventClock: a.options.EventClock, report: a.report, people: map[string]*person{}, unjudged: map[string]bool{},
 		handed: map[string]*handover{}, passed: map[string]bool{}, erased: map[int][]proof{}, processed: a.processed,
-		entered: map[string]bool{},
+		said: map[string][]*entry{},
 	}
-	for _, e := range a.byID {
-		if e.Op == "enter" {
-			f.entered[fmt.Sprint(e.Person, " ", e.Cohort, " ", e.id.offset)] = true
+	for _, list := range a.transitions {
+		for i := range list {
+			if e := &list[i]; classOf(e.Reason) != classContacts {
+				at := fmt.Sprint(e.Person, " ", e.Cohort, " ", e.id.offset)
+				f.said[at] = append(f.said[at], e)
+			}
 		}
 	}
 	until := a.until()
@@ -156,6 +167,7 @@ func (a *auditor) foldEvents() error {
 				f.passed[e.ID+" "+text(e.Person)] = true
 			}
 			if records[i].At > until {
+				a.later[text(e.Person)] = true
 				continue
 			}
 			l.records, l.offsets, l.stamps = append(l.records, e), append(l.offsets, records[i].Offset), append(l.stamps, records[i].At)

@@ -23,9 +23,9 @@ type fold struct {
 	handed     map[string]*handover // by id of the record that hands over
 	passed     map[string]bool      // records that were found under another key, as "id person"
 	mustPass   []pass
-	entered    map[string]bool // what transitions say, as "person cohort offset"
-	erased     map[int][]proof // by partition
-	processed  []int64         // offset below which the owner says that all is worked off, by partition
+	said       map[string][]*entry // what transitions tell that is not of contacts, by "person cohort offset"
+	erased     map[int][]proof     // by partition
+	processed  []int64             // offset below which the owner says that all is worked off, by partition
 }
 
 // lane is one partition of the log.
@@ -224,22 +224,19 @@ func (f *fold) settle(l *lane, p *person, r *rule, at, offset int64) bool {
 	switch {
 	case now == in:
 		return false
-	case late && now && r.path && !f.told(p, r, offset):
+	case late && now && r.path && len(f.told(p, r, offset)) == 0:
 		return false
 	}
 	p.tell(r.key, step{enter: now, at: effective, near: late, offset: offset})
 	return now
 }
 
-// told says whether a transition tells that the person enters at this record. It is asked only where the past of
-// somebody, of which the product keeps the newest events, would have to decide: there, telling nothing is as good
-// an answer.
-func (f *fold) told(p *person, r *rule, offset int64) bool {
-	told := f.entered[fmt.Sprint(p.key, " ", r.key, " ", offset)]
-	if !told {
-		f.report.Counts["entries that hang on an older event, not told"]++
-	}
-	return told
+// told lists what transitions tell of the person and the cohort at this record. It is asked only where the past of
+// somebody would have to decide that the product, which keeps the newest events, does not know: there, its answer is
+// as good as any.
+func (f *fold) told(p *person, r *rule, offset int64) []*entry {
+	f.report.Counts["decisions that hang on events of long ago"]++
+	return f.said[fmt.Sprint(p.key, " ", r.key, " ", offset)]
 }
 
 // reach takes in how the person can be reached; true = that has changed.

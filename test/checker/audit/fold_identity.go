@@ -93,9 +93,20 @@ func (f *fold) inherit(l *lane, p *person, r *rule, h *handover, offset int64) (
 		p.tell(r.key, step{enter: enter, at: at, class: class, near: true, offset: offset})
 	}
 	switch {
+	case r.path && (in != now || held) && r.stay(&p.history, l.logTime):
+		// Whoever may stay is in or not by when they entered, and that may lie behind the newest events.
+		told := f.told(p, r, offset)
+		for _, e := range told {
+			at = e.EffectiveAt
+			tell(e.Op == "enter", classOf(e.Reason))
+			entered = entered || e.Op == "enter"
+		}
+		if len(told) == 0 && held && !in {
+			tell(true, classMerged)
+		}
+		return entered
 	case in && !now:
 		tell(false, "")
-	case !in && now && !held && r.path && !f.told(p, r, offset):
 	case !in && now:
 		tell(true, classMerged)
 		return true

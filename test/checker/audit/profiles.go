@@ -47,7 +47,7 @@ func (a *auditor) judgeProfiles() {
 		for _, key := range slices.Sorted(maps.Keys(a.fold.people)) {
 			p := a.fold.people[key]
 			told := a.byPerson[key]
-			if p.partition != partition || p.circular || p.changed >= processed || len(told) == 0 {
+			if p.partition != partition || p.circular || a.later[key] || p.changed >= processed || len(told) == 0 {
 				continue
 			}
 			s := last[key]

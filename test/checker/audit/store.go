@@ -16,11 +16,12 @@ type Case struct {
 	Acknowledged []string `json:"acknowledged,omitempty"`
 	Taken        []Taken  `json:"taken,omitempty"`
 	EventClock   bool     `json:"event_clock,omitempty"`
+	Running      bool     `json:"running,omitempty"` // it was read while more came
 }
 
-// Options are those that the case is judged by; nothing of a file is on its way any more.
+// Options are those that the case is judged by.
 func (c *Case) Options() Options {
-	return Options{EventClock: c.EventClock, Complete: true, Acknowledged: c.Acknowledged, Taken: c.Taken}
+	return Options{EventClock: c.EventClock, Complete: !c.Running, Acknowledged: c.Acknowledged, Taken: c.Taken}
 }
 
 // Save writes a case.

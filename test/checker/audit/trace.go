@@ -9,7 +9,7 @@ import (
 // Trace writes everything that the topics say of one person key: what came, what was decided, and what the fold
 // has in its place.
 func Trace(w io.Writer, books Books, options Options, key string) error {
-	a := &auditor{books: books, options: options, codec: newCodec(), report: newReport(), byID: map[string]*entry{}, byPerson: map[string][]*entry{}}
+	a := newAuditor(books, options)
 	a.readTransitions()
 	if err := a.foldEvents(); err != nil {
 		return err

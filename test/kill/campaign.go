@@ -60,7 +60,7 @@ func (c *campaign) run(ctx context.Context, root string) error {
 	if c.book.Judged == nil {
 		c.book.Judged = make(map[string]string)
 	}
-	binaries, err := build(ctx, root, serviceNames...)
+	binaries, err := build(root, serviceNames...)
 	if err != nil {
 		return err
 	}

@@ -97,9 +97,3 @@ func stepsOf(service, only string) (list []step) {
 	}
 	return list
 }
-
-// withStop gives a context that ends when it is told to, and not with the test's deadline alone.
-func withStop(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	return ctx, cancel
-}

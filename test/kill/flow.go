@@ -116,7 +116,7 @@ var serviceNames = []string{"ingest", "processor", "sink"}
 func (f *flow) start(name string, environment ...string) error {
 	s := f.services[name]
 	more := slices.Clone(s.more)
-	if name == "processor" {
+	if s.name == "processor" {
 		more = append(more, "--catalogue", f.catalogues[f.current])
 	}
 	return s.start(more, environment...)

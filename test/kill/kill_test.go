@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,74 +9,26 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/cohortflow/cohortflow/test/launch"
 )
 
 // Every step kills its service once, at its first visit; the three services die side by side. What is in the topics
 // afterwards is what it would have been.
 func TestKills_EveryStepOnce(t *testing.T) {
-	launch.Need(t, launch.PartKafka, launch.PartRedis)
-	if testing.Short() {
-		t.Skip("it takes two minutes")
-	}
-	root, err := launch.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	binaries, err := build(t.Context(), root, serviceNames...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	begun := time.Now()
-	dir := t.TempDir()
-	if kept := os.Getenv("KILL_DIR"); kept != "" {
-		dir = kept
-	}
-	f, err := startFlow(t.Context(), dir, binaries, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, name := range serviceNames {
-		if err := f.start(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, s := range f.services {
-		if err := s.ready(t.Context(), patience); err != nil {
-			t.Fatal(err)
-		}
-	}
-	report := f.killAll(t, uint64(time.Now().UnixNano()%1000), os.Getenv("KILL_ONLY"))
-	t.Logf("took %s", time.Since(begun))
-	if !report {
-		t.Logf("logs and case are in %s", dir)
-	}
-}
-
-func (f *flow) killAll(t *testing.T, seed uint64, only string) bool {
-	t.Helper()
+	f := begin(t, nil)
 	ctx := t.Context()
-	living, silence := withStop(ctx)
-	people := newCrowd(f.url, seed, 24)
+	living, silence := context.WithCancel(ctx)
+	defer silence()
+	people := newCrowd(f.url, uint64(time.Now().UnixNano()%1000), 24)
 	var everybody sync.WaitGroup
 	everybody.Go(func() { people.run(living) })
 
 	var chains sync.WaitGroup
-	var mu sync.Mutex
 	for _, name := range serviceNames {
 		chains.Go(func() {
 			if err := f.services[name].stop(); err != nil {
 				t.Error(err)
 			}
-			deaths, err := f.chain(ctx, name, stepsOf(name, only))
-			mu.Lock()
-			defer mu.Unlock()
+			deaths, err := f.chain(ctx, name, stepsOf(name, ""))
 			if err != nil {
 				t.Error(err)
 			}
@@ -89,20 +42,26 @@ func (f *flow) killAll(t *testing.T, seed uint64, only string) bool {
 	chains.Wait()
 	silence()
 	everybody.Wait()
-	if t.Failed() {
-		return false
+	if !t.Failed() {
+		f.judge(t, people)
 	}
-	report, c, err := f.settled(ctx, people.acknowledged(), 40*time.Second)
+}
+
+// judge wants that what is there in the end is what it would have been without any fault.
+func (f *flow) judge(t *testing.T, people *crowd) {
+	t.Helper()
+	report, c, err := f.settled(t.Context(), people.acknowledged(), 40*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var table strings.Builder
 	report.Print(&table)
 	t.Logf("sent: %v\n%s", people.counts, table.String())
-	if report.Sound() {
-		return true
+	if !report.Sound() {
+		kept := filepath.Join(os.TempDir(), fmt.Sprintf("kills-%d.case", people.seed))
+		t.Errorf("seed %d: %d findings; the case is in %s: %v", people.seed, len(report.Findings), kept, c.Save(kept))
 	}
-	kept := filepath.Join(os.TempDir(), fmt.Sprintf("kills-%d.case", seed))
-	t.Errorf("seed %d: %d findings; the case is in %s: %v", seed, len(report.Findings), kept, c.Save(kept))
-	return false
+	if n := report.Counts["transitions compared with the fold"]; n < 1000 {
+		t.Errorf("%d transitions were compared: this judges little", n)
+	}
 }

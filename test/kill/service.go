@@ -30,11 +30,11 @@ type service struct {
 }
 
 // build makes the binaries with the hooks in them.
-func build(ctx context.Context, root string, names ...string) (map[string]string, error) {
+func build(root string, names ...string) (map[string]string, error) {
 	binaries := make(map[string]string)
 	for _, name := range names {
 		out := filepath.Join(root, "build", "crashpoints", "cohortflow-"+name)
-		cmd := exec.CommandContext(ctx, "go", "build", "-tags", "crashpoints", "-o", out, "./services/"+name+"/cmd/cohortflow-"+name)
+		cmd := exec.Command("go", "build", "-tags", "crashpoints", "-o", out, "./services/"+name+"/cmd/cohortflow-"+name)
 		cmd.Dir = root
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build %s: %w\n%s", name, err, text)
@@ -123,6 +123,15 @@ func (s *service) stop() error {
 		<-s.done
 		return fmt.Errorf("%s did not end within 25 s and was killed", s.name)
 	}
+}
+
+// kill ends the process as a crash would.
+func (s *service) kill() error {
+	if err := s.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill %s: %w", s.name, err)
+	}
+	<-s.done
+	return nil
 }
 
 // ended waits until the process has ended; false = it goes on.

@@ -78,15 +78,15 @@ func (s *stores) promote() error {
 	return nil
 }
 
-// fault is something that happens to a store.
+// fault is something that happens while the flow works.
 type fault struct {
 	name string
-	do   func(ctx context.Context, s *stores) error
+	do   func(ctx context.Context) error
 }
 
 // command gives a fault that sets something, and takes it back after a while.
-func command(name string, d time.Duration, begin, end []string) fault {
-	return fault{name, func(ctx context.Context, s *stores) error {
+func (s *stores) command(name string, d time.Duration, begin, end []string) fault {
+	return fault{name, func(ctx context.Context) error {
 		if _, err := s.standing.Do(begin...); err != nil {
 			return err
 		}
@@ -100,20 +100,21 @@ func command(name string, d time.Duration, begin, end []string) fault {
 
 const outage = 3 * time.Second
 
-func storeFaults() []fault {
+// faults happen to the store in force.
+func (s *stores) faults() []fault {
 	return []fault{
-		{"the connection is cut", func(ctx context.Context, s *stores) error {
+		{"the connection is cut", func(ctx context.Context) error {
 			s.front.set(func() { s.front.cut = true })
 			err := pause(ctx, outage)
 			s.front.set(func() { s.front.cut = false })
 			return err
 		}},
-		{"the connection is silent", func(ctx context.Context, s *stores) error {
+		{"the connection is silent", func(ctx context.Context) error {
 			s.front.silence(true)
 			defer s.front.silence(false)
 			return pause(ctx, outage)
 		}},
-		{"connections break again and again", func(ctx context.Context, s *stores) error {
+		{"connections break again and again", func(ctx context.Context) error {
 			for range 30 {
 				s.front.set(func() {})
 				if err := pause(ctx, outage/30); err != nil {
@@ -122,12 +123,12 @@ func storeFaults() []fault {
 			}
 			return nil
 		}},
-		command("it is emptied", 0, []string{"FLUSHALL"}, nil),
-		command("memory is full", outage, []string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}),
-		command("it is read-only, for want of replicas", outage, []string{"CONFIG", "SET", "min-replicas-to-write", "9"}, []string{"CONFIG", "SET", "min-replicas-to-write", "0"}),
-		command("clients are paused", outage, []string{"CLIENT", "PAUSE", "2500", "ALL"}, nil),
-		command("scripts are forgotten", 0, []string{"SCRIPT", "FLUSH"}, nil),
-		{"it is busy with a script", func(ctx context.Context, s *stores) error {
+		s.command("it is emptied", 0, []string{"FLUSHALL"}, nil),
+		s.command("memory is full", outage, []string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}),
+		s.command("it is read-only, for want of replicas", outage, []string{"CONFIG", "SET", "min-replicas-to-write", "9"}, []string{"CONFIG", "SET", "min-replicas-to-write", "0"}),
+		s.command("clients are paused", outage, []string{"CLIENT", "PAUSE", "2500", "ALL"}, nil),
+		s.command("scripts are forgotten", 0, []string{"SCRIPT", "FLUSH"}, nil),
+		{"it is busy with a script", func(ctx context.Context) error {
 			if _, err := s.standing.Do("CONFIG", "SET", "busy-reply-threshold", "100"); err != nil {
 				return err
 			}
@@ -138,16 +139,16 @@ func storeFaults() []fault {
 			_, err := s.standing.Do("SCRIPT", "KILL")
 			return err
 		}},
-		{"it is frozen", func(ctx context.Context, s *stores) error {
+		{"it is frozen", func(ctx context.Context) error {
 			if err := s.standing.Pause(); err != nil {
 				return err
 			}
 			return errors.Join(pause(ctx, outage), s.standing.Resume())
 		}},
-		{"it is killed and comes back", func(_ context.Context, s *stores) error {
+		{"it is killed and comes back", func(context.Context) error {
 			return errors.Join(s.standing.Kill9(), s.standing.Restart())
 		}},
-		{"it comes back without the end of its file", func(_ context.Context, s *stores) error {
+		{"it comes back without the end of its file", func(context.Context) error {
 			if err := s.standing.Kill9(); err != nil {
 				return err
 			}
@@ -156,10 +157,10 @@ func storeFaults() []fault {
 			}
 			return s.standing.Restart()
 		}},
-		{"it comes back empty", func(_ context.Context, s *stores) error {
+		{"it comes back empty", func(context.Context) error {
 			return errors.Join(s.standing.Kill9(), os.RemoveAll(filepath.Join(s.standing.Dir, "appendonlydir")), s.standing.Restart())
 		}},
-		{"two are in force by turns", func(ctx context.Context, s *stores) error {
+		{"two are in force by turns", func(ctx context.Context) error {
 			old := s.standing
 			if err := s.promote(); err != nil {
 				return err
@@ -173,7 +174,7 @@ func storeFaults() []fault {
 			}
 			return s.attach()
 		}},
-		{"the replica takes over without the last commits", func(ctx context.Context, s *stores) error {
+		{"the replica takes over without the last commits", func(ctx context.Context) error {
 			s.between.set(func() { s.between.cut = true })
 			if err := pause(ctx, outage); err != nil {
 				return err
@@ -184,7 +185,7 @@ func storeFaults() []fault {
 			s.between.set(func() { s.between.cut = false })
 			return s.attach()
 		}},
-		{"it becomes a replica of its replica", func(ctx context.Context, s *stores) error {
+		{"it becomes a replica of its replica", func(ctx context.Context) error {
 			host, port, err := net.SplitHostPort(s.replica().Addr)
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ const (
 	tickPatience = 1_000   // ms after which a tick that has not come back is sent again
 	tickLongest  = 10_000  // the same when several have brought log time no further
 	heldUp       = 2       // heartbeats without a word after which an owner trusts its fence no more
+	heldUpLeast  = 600_000 // ms; the same at least
 	loadAhead    = 300_000 // ms before the horizon at which the next deadlines are loaded
 )
 
@@ -26,7 +27,7 @@ func (m *Machine) setClock(now int64) {
 			m.marked[o] -= back
 		}
 	}
-	if held := now - m.now; m.phase == running && held > heldUp*m.cfg.Heartbeat {
+	if held := now - m.now; m.phase == running && held > max(heldUp*m.cfg.Heartbeat, heldUpLeast) {
 		m.endTenure(Ambiguous, "the owner was held up for %d s: the broker may have forgotten who is fenced", held/1000)
 	}
 	m.now = now

@@ -22,8 +22,9 @@ const latest = 3 * time.Millisecond
 
 // plan is what the environment asks for.
 type plan struct {
-	step  string
-	visit int
+	step   string
+	visit  int
+	freeze bool // stop instead, until somebody lets the process go on
 
 	mu     sync.Mutex
 	visits map[string]int
@@ -32,14 +33,18 @@ type plan struct {
 //nolint:gochecknoglobals // one plan a process, like the environment that it is made from
 var current = sync.OnceValue(func() *plan {
 	p := &plan{visits: make(map[string]int)}
-	if text := os.Getenv("CRASH_AT"); text != "" {
+	for _, name := range []string{"CRASH_AT", "FREEZE_AT"} {
+		text := os.Getenv(name)
+		if text == "" {
+			continue
+		}
 		step, number, _ := strings.Cut(text, ":")
 		visit, err := strconv.Atoi(number)
 		if err != nil || step == "" || visit < 1 {
-			fmt.Fprintf(os.Stderr, "CRASH_AT is %q: give STEP:N with N from 1\n", text)
+			fmt.Fprintf(os.Stderr, "%s is %q: give STEP:N with N from 1\n", name, text)
 			os.Exit(2)
 		}
-		p.step, p.visit = step, visit
+		p.step, p.visit, p.freeze = step, visit, name == "FREEZE_AT"
 	}
 	if file := os.Getenv("CRASH_COUNTS"); file != "" {
 		go p.report(file)
@@ -71,8 +76,14 @@ func (p *plan) due(step string) bool {
 	return step == p.step && p.visits[step] == p.visit
 }
 
-// die ends the process as a power cut would: nothing is flushed and nobody is told.
+// die ends the process as a power cut would: nothing is flushed and nobody is told. Or it freezes the process, which
+// does not know of it when it goes on.
 func die(step string) {
+	if current().freeze {
+		_, _ = fmt.Fprintf(os.Stderr, "crashpoint: frozen at %s\n", step)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return
+	}
 	_, _ = fmt.Fprintf(os.Stderr, "crashpoint: killed at %s\n", step)
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}

@@ -4,5 +4,6 @@
 // In a tagged build the environment says what happens:
 //
 //	CRASH_AT=STEP:N      the N-th visit of STEP (from 1) is the last thing that the process does
+//	FREEZE_AT=STEP:N     there the process stops (SIGSTOP) until it is told to go on
 //	CRASH_COUNTS=FILE    how often each step was visited, kept in FILE as "STEP N" lines
 package crashpoint

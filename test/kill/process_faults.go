@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"syscall"
 	"time"
+
+	"github.com/cohortflow/cohortflow/services/sink/saleswingstest"
 )
 
 // absence is longer than a group keeps a silent member, so that the partitions go to another one.
@@ -47,6 +50,14 @@ func (f *flow) processFaults() []fault {
 			return errors.Join(killed("processor")(ctx), frozen("processor-2")(ctx))
 		}},
 		{"a sink is frozen until it owns nothing, and goes on", frozen("sink")},
+		{"a sink with a full queue is frozen until it owns nothing, and goes on", func(ctx context.Context) error {
+			f.server.Always(saleswingstest.Status(http.StatusServiceUnavailable))
+			err := pause(ctx, 6*time.Second)
+			err = errors.Join(err, f.services["sink"].cmd.Process.Signal(syscall.SIGSTOP))
+			f.server.Always(nowAndThen())
+			err = errors.Join(err, pause(ctx, 2*absence))
+			return errors.Join(err, f.services["sink"].cmd.Process.Signal(syscall.SIGCONT), pause(ctx, 3*time.Second))
+		}},
 		{"all of them are frozen", frozen("processor", "processor-2", "sink", "sink-2", "ingest")},
 		{"a processor leaves in good order and comes back", func(ctx context.Context) error {
 			return errors.Join(f.services["processor"].stop(), pause(ctx, time.Second), f.start("processor"))

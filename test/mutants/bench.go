@@ -7,28 +7,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 )
 
-// The quick tests: all but those over recordings. The same seed finds the same each time, and nothing
-// is made small, since what counts is that it fails.
-var quick = []string{
-	"-skip", "Oracle", "-failfast", "-vet=off", "-timeout=60s",
-	"-rapid.checks=1000", "-rapid.seed=1", "-rapid.shrinktime=1ns", "-rapid.nofailfile",
-}
-
 // bench is a copy of the code in which one rule at a time is changed.
-type bench struct{ dir string }
+type bench struct {
+	dir   string
+	suite *suite
+}
 
 // modules are what the package under test is built of.
 var modules = []string{"pkg", "schemas", "deploy"}
 
 // newBench copies the modules, with their tests, into a workspace of their own. The build cache stays as it
 // is, so that only the package under test is built anew.
-func newBench(root, dir string) (*bench, error) {
+func newBench(root, dir string, s *suite) (*bench, error) {
 	workspace := []byte("go 1.26.0\n")
 	for _, m := range modules {
 		if err := os.CopyFS(filepath.Join(dir, m), os.DirFS(filepath.Join(root, m))); err != nil {
@@ -36,10 +30,20 @@ func newBench(root, dir string) (*bench, error) {
 		}
 		workspace = fmt.Appendf(workspace, "use ./%s\n", m)
 	}
+	if s.beside != "" {
+		// Of the module of tests only this folder, which needs nothing but the modules copied.
+		if err := os.CopyFS(filepath.Join(dir, "test", s.beside), os.DirFS(filepath.Join(root, "test", s.beside))); err != nil {
+			return nil, fmt.Errorf("copy the tests: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "test", "go.mod"), []byte("module github.com/cohortflow/cohortflow/test\n\ngo 1.26.0\n"), 0o600); err != nil {
+			return nil, fmt.Errorf("make a module of the tests: %w", err)
+		}
+		workspace = append(workspace, "use ./test\n"...)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "go.work"), workspace, 0o600); err != nil {
 		return nil, fmt.Errorf("make a workspace of the copy: %w", err)
 	}
-	return &bench{dir: dir}, nil
+	return &bench{dir: dir, suite: s}, nil
 }
 
 // verdict is what the tests say of the code as it stands.
@@ -49,11 +53,8 @@ type verdict struct {
 	output string
 }
 
-// failed finds the test that failed, or the one that was running when the time was up.
-var failed = regexp.MustCompile(`(?m)^--- FAIL: (\S+)|^running tests:\n\s+(\S+)`)
-
 func (b *bench) test(ctx context.Context) (verdict, error) {
-	c := exec.CommandContext(ctx, "go", slices.Concat([]string{"test"}, quick[:5], []string{"./pkg/" + target}, quick[5:])...)
+	c := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1"}, b.suite.tests...)...)
 	c.Dir = b.dir
 	c.Env = append(os.Environ(), "GOWORK="+filepath.Join(b.dir, "go.work"), "GOFLAGS=")
 	out, err := c.CombinedOutput()
@@ -72,7 +73,7 @@ func (b *bench) test(ctx context.Context) (verdict, error) {
 		return v, nil
 	}
 	v.caught, v.by = true, "a panic"
-	if found := failed.FindStringSubmatch(v.output); found != nil {
+	if found := b.suite.failed.FindStringSubmatch(v.output); found != nil {
 		v.by = found[1] + found[2]
 	}
 	return v, nil
@@ -80,7 +81,7 @@ func (b *bench) test(ctx context.Context) (verdict, error) {
 
 // try tests the code with one mutant in it, and puts it back.
 func (b *bench) try(ctx context.Context, m *mutant) (v verdict, err error) {
-	path := filepath.Join(b.dir, "pkg", target, m.file)
+	path := filepath.Join(b.dir, "pkg", b.suite.target, m.file)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return v, fmt.Errorf("%s: %w", m.place, err)

@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// target is the package that is changed, in pkg.
-const target = "cohort"
-
 // mutant is one rule that is another.
 type mutant struct {
 	file     string // of the package
@@ -63,11 +60,4 @@ func check(dir string, list []mutant) error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-func table() (all []mutant) {
-	for _, part := range [][]mutant{facts(), conditions(), deciding(), standings(), compiling(), keeping()} {
-		all = append(all, part...)
-	}
-	return all
 }

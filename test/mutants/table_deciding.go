@@ -28,7 +28,7 @@ func deciding() []mutant {
 		change("apply.go", "		d.Reason = ReasonWindowEnded\n", "		d.Reason = ReasonEvent\n", "a deadline would be told as an event"),
 		change("apply.go", "	p.stays[p.stayOf(index)].leaving = s.leaving\n	d.Op = OpEnter", "	d.Op = OpEnter", "a stay that begins with its pause would not end by it"),
 		change("apply.go", "		next = min(next, g.changesAt(p, i, is, p.judged))", "		next = min(next, g.changesAt(p, i, is, p.judged+1))", "a change at the instant of an event would be lost"),
-		change("apply.go", "o.AcceptedAt-o.At > lateness", "o.AcceptedAt-o.At >= lateness", "an event exactly as late as usual would be told as a correction"),
+		change("apply.go", "-fact.At > lateness", "-fact.At >= lateness", "an event exactly as late as usual would be told as a correction"),
 		change("apply.go", "late := fact.At < p.judged && ", "late := ", "what comes late and corrects nothing would be told as a correction"),
 
 		change("person.go", "a.told && a.at > t {\n			next", "false {\n			next", "an attribute after a late event would be passed over"),

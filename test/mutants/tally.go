@@ -29,9 +29,11 @@ func (t *tally) add(m *mutant, v verdict, err error) string {
 	return fmt.Sprintf("%-8s  %-20s  %-72s  %s", word, m.file, m.why, note)
 }
 
+func (t *tally) all() int { return t.caught + t.same + t.survived + t.wrong }
+
 func (t *tally) bad() bool { return t.survived+t.wrong > 0 }
 
 func (t *tally) String() string {
 	return fmt.Sprintf("%d mutants: %d caught, %d the same rule, %d survived, %d entries at fault",
-		t.caught+t.same+t.survived+t.wrong, t.caught, t.same, t.survived, t.wrong)
+		t.all(), t.caught, t.same, t.survived, t.wrong)
 }

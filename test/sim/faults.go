@@ -116,7 +116,7 @@ func (w *world) trouble(p *process, l *link, i *Item) {
 // setClock moves the clock of a process; its timers run by it.
 func (w *world) setClock(p *process, by int64) {
 	p.skew += by
-	p.skew = min(max(p.skew, -2*hour), 2*hour)
+	p.skew = min(max(p.skew, -30*minute), 30*minute)
 	if by < 0 {
 		w.count[clockBack]++
 	} else {

@@ -25,11 +25,16 @@ type drawing struct {
 	ahead     int // of so many events one bears a stamp that is ahead
 	pace      int64
 	crowd     int
+	grid      int64 // everything happens at multiples of it: deadlines and records meet
 	sent      []*event.Event
 }
 
 func inputs(r *rand.Rand) []Item {
 	d := &drawing{r: r, forgetful: r.IntN(2) == 0, pace: second << r.IntN(9), crowd: 2 + r.IntN(people-1)}
+	d.grid = 1
+	if r.IntN(3) == 0 {
+		d.grid = []int64{second, minute, 5 * minute}[r.IntN(3)]
+	}
 	rarely := func() int {
 		if r.IntN(3) == 0 {
 			return 0
@@ -49,7 +54,8 @@ func inputs(r *rand.Rand) []Item {
 		default:
 			at += r.Int64N(d.pace)
 		}
-		list = append(list, Item{At: at, Kind: kindInput, In: d.event(at)})
+		on := at + (d.grid-at%d.grid)%d.grid
+		list = append(list, Item{At: on, Kind: kindInput, In: d.event(on)})
 	}
 	return list
 }

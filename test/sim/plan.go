@@ -164,13 +164,15 @@ func fault(r *rand.Rand, k kind, at int64) Item {
 		if r.IntN(4) == 0 {
 			i.Rate = 1000
 		}
+	case kindAway:
+		i.For = 200 + r.Int64N(5*second)
 	case kindElect:
 		i.Who = r.IntN(3) // log, transitions, profiles
 		i.For = r.Int64N(3 * second)
 	case kindClock:
 		i.For = r.Int64N(20*second) - 10*second
 		if r.IntN(3) == 0 {
-			i.For = r.Int64N(4*hour) - 2*hour
+			i.For = r.Int64N(hour) - 30*minute
 		}
 	case kindDeploy:
 		i.Rate = r.IntN(len(catalogueNames))

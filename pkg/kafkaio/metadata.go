@@ -156,6 +156,7 @@ func (c *Client) describeTopics(ctx context.Context, names []string) (map[string
 
 // awaitLeader gives the partition's leader, renewing with backoff until ctx ends.
 func (c *Client) awaitLeader(ctx context.Context, topic string, partition int32) (int32, error) {
+	var cause error // the last one that is not the end of ctx: it tells what to mend, such as a missing right
 	for attempt := 1; ; attempt++ {
 		if node, ok := c.meta.leader(topic, partition); ok {
 			return node, nil
@@ -170,8 +171,11 @@ func (c *Client) awaitLeader(ctx context.Context, topic string, partition int32)
 		if errors.Is(err, ErrClosed) {
 			return anyNode, err
 		}
+		if cause == nil || ctx.Err() == nil {
+			cause = err
+		}
 		if waitErr := backoff(ctx, attempt); waitErr != nil {
-			return anyNode, fmt.Errorf("%w: %w: %w", ErrUnavailable, waitErr, err)
+			return anyNode, fmt.Errorf("%w: %w: %w", ErrUnavailable, waitErr, cause)
 		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -29,6 +31,10 @@ type Config struct {
 	// Username and Password win over those in URL.
 	Username string
 	Password string
+	// Files of TLS, for a rediss:// URL alone. Without CAFile the system's authorities are trusted.
+	CAFile   string // PEM of the authorities to trust
+	CertFile string // PEM of the client's certificate; needs KeyFile
+	KeyFile  string
 	// Prefix stands before every key, so that several flows can share a Redis: letters, digits and : . _ - only.
 	Prefix string
 	// Timeout bounds dialling, each read and each write, and the wait for a free connection (default
@@ -41,7 +47,8 @@ type Config struct {
 	Embedded bool
 }
 
-// Open makes a store without any IO; Check does the first. Close it when done.
+// Open makes a store; it reads the files of TLS and does no other IO, Check does the first. Close it
+// when done.
 func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	if log == nil {
 		return nil, errors.New("open redis state: no logger given")
@@ -113,21 +120,54 @@ func parseURL(cfg Config) (*redis.UniversalOptions, error) {
 	if isCluster && one.DB != 0 {
 		return nil, fmt.Errorf("url: a cluster has no database %d; leave the number out", one.DB)
 	}
+	if one.TLSConfig, err = transport(cfg, one.TLSConfig); err != nil {
+		return nil, err
+	}
 	return options(cfg, one, addrs), nil
+}
+
+// transport lays the files over what the URL says of TLS; nil = no TLS.
+func transport(cfg Config, fromURL *tls.Config) (*tls.Config, error) {
+	switch {
+	case fromURL == nil && cfg.CAFile+cfg.CertFile+cfg.KeyFile != "":
+		return nil, errors.New("tls: files are given but the url asks for no TLS; write rediss://host:port, or leave them out")
+	case fromURL == nil:
+		return nil, nil //nolint:nilnil // no TLS is a valid answer
+	case fromURL.InsecureSkipVerify:
+		return nil, errors.New("url: skip_verify would talk to whoever answers; leave it out, and name the authority's file instead")
+	case (cfg.CertFile == "") != (cfg.KeyFile == ""):
+		return nil, errors.New("tls: a client certificate needs both cert file and key file")
+	}
+	out := fromURL.Clone()
+	out.MinVersion = max(out.MinVersion, tls.VersionTLS12)
+	if cfg.CAFile != "" {
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls ca file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls ca file %s: holds no PEM certificate", cfg.CAFile)
+		}
+	}
+	if cfg.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls client certificate: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
 }
 
 // options carries over what the URL can say and fixes what the promises of this package rest on.
 func options(cfg Config, one *redis.Options, addrs []string) *redis.UniversalOptions {
-	var transport *tls.Config
-	if one.TLSConfig != nil {
-		transport = one.TLSConfig.Clone()
-	}
 	return &redis.UniversalOptions{
 		Addrs:     addrs,
 		DB:        one.DB,
 		Username:  cmp.Or(cfg.Username, one.Username),
 		Password:  cmp.Or(cfg.Password, one.Password),
-		TLSConfig: transport,
+		TLSConfig: one.TLSConfig,
 		// A repeated EXEC whose first answer was lost would be refused by its own success.
 		MaxRetries:    -1,
 		DialerRetries: 1,

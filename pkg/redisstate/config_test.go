@@ -22,6 +22,11 @@ func TestOpen_RefusesWithRemedyAndWithoutSecrets(t *testing.T) {
 		{"cluster with a database", redisstate.Config{URL: "redis://a:1/2,b:2"}, "no database 2"},
 		{"password in a later address", redisstate.Config{URL: "redis://a:1,user:geheim@b:2"}, "only the first address"},
 		{"prefix that moves the slot", redisstate.Config{URL: "redis://a:1", Prefix: "{x}"}, "braces"},
+		{"TLS without a look at who answers", redisstate.Config{URL: "rediss://user:geheim@a:1?skip_verify=true"}, "skip_verify"},
+		{"files without TLS", redisstate.Config{URL: "redis://a:1", CAFile: "ca.pem"}, "rediss://"},
+		{"a CA file that is not there", redisstate.Config{URL: "rediss://a:1", CAFile: "/nowhere/ca.pem"}, "/nowhere/ca.pem"},
+		{"a CA file without one", redisstate.Config{URL: "rediss://a:1", CAFile: "config_test.go"}, "no PEM certificate"},
+		{"half a client certificate", redisstate.Config{URL: "rediss://a:1", CertFile: "cert.pem"}, "both"},
 		{"negative timeout", redisstate.Config{URL: "redis://a:1", Timeout: -time.Second}, "negative"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

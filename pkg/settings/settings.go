@@ -93,17 +93,21 @@ type Redis struct {
 	URL           string `name:"redis" placeholder:"URL" help:"redis://host:port, rediss:// for TLS, several addresses with commas for a cluster."`
 	User          string `name:"redis-user" help:"User, if not in the URL."`
 	Password      string `name:"redis-password" secret:"true" help:"Password, if not in the URL, or file:PATH."`
+	CAFile        string `name:"redis-tls-ca" placeholder:"FILE" help:"PEM of the authorities to trust with rediss:// (default: the system's)."`
+	CertFile      string `name:"redis-tls-cert" placeholder:"FILE" help:"PEM of the client's certificate."`
+	KeyFile       string `name:"redis-tls-key" placeholder:"FILE" help:"PEM of the client's key."`
 	Prefix        string `name:"redis-prefix" help:"Stands before every key, so that several flows can share a Redis."`
 	AllowVolatile bool   `name:"redis-allow-volatile" help:"Accept a Redis that persists nothing: state is rebuilt from the log when it restarts."`
 }
 
-// Open makes the store; it does no IO.
+// Open makes the store; it does no IO but reading files.
 func (r Redis) Open(log *slog.Logger) (*redisstate.Store, error) {
 	if r.URL == "" {
 		return nil, errors.New("redis: no URL given; set it to redis://host:port")
 	}
 	return redisstate.Open(redisstate.Config{
-		URL: r.URL, Username: r.User, Password: r.Password, Prefix: r.Prefix, AllowVolatile: r.AllowVolatile,
+		URL: r.URL, Username: r.User, Password: r.Password,
+		CAFile: r.CAFile, CertFile: r.CertFile, KeyFile: r.KeyFile, Prefix: r.Prefix, AllowVolatile: r.AllowVolatile,
 	}, log)
 }
 

@@ -92,7 +92,7 @@ bench: ## Measure: micro-benchmarks of BENCHTIME (200ms) each, then the pipeline
 		else echo "make bench: on embedded parts only, for lack of the parts named above"; go run ./test/bench --on embedded $(BENCHARGS); fi
 
 .PHONY: check
-check: fmt-check lint lattice-check vet tidy-check sync-check deploy-check ## Everything a review expects besides the tests
+check: fmt-check lint lattice-check vet tidy-check sync-check deploy-check secrets vuln ## Everything a review expects besides the tests
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## Format the Go code
@@ -115,14 +115,22 @@ vet: ## go vet over all modules
 	@go vet work
 
 .PHONY: vuln
-vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities (needs the network)
-	@for dir in $(MODULES); do (cd $$dir && $(CURDIR)/$(TOOLS)/govulncheck ./...); done
+vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities in what the code reaches (needs the network)
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" tools/check-vulnerabilities.sh $(MODULES)
+
+.PHONY: secrets
+secrets: $(TOOLS)/gitleaks ## Look for secrets in the whole history and in what is not committed yet
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" tools/check-secrets.sh
+
+.PHONY: release
+release: build $(TOOLS)/cyclonedx-gomod ## Build every command, with a bill of materials and a checksum beside each in bin/
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" VERSION="$(VERSION)" tools/release-materials.sh bin $(notdir $(COMMANDS))
 
 .PHONY: tidy
 tidy: ## Tidy every go.mod and level the versions of the workspace
 	@for dir in $(MODULES); do (cd $$dir && GOWORK=off go mod tidy); done
 	@go work sync
-	@cd tools/go && GOWORK=off go mod tidy && cd helm && GOWORK=off go mod tidy
+	@for dir in tools/go tools/go/helm tools/go/security; do (cd $$dir && GOWORK=off go mod tidy); done
 
 .PHONY: tidy-check
 tidy-check: ## Fail when a go.mod is not tidy
@@ -163,6 +171,12 @@ down: $(ENVFILE) ## Stop the containers and keep their data
 $(TOOLS)/helm: tools/go/helm/go.mod
 	@mkdir -p $(TOOLS)
 	cd tools/go/helm && GOWORK=off go build -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+SECURITY := $(TOOLS)/gitleaks $(TOOLS)/cyclonedx-gomod
+$(SECURITY): tools/go/security/go.mod
+	@mkdir -p $(TOOLS)
+	cd tools/go/security && GOWORK=off go build -o $(CURDIR)/$@ $(PACKAGE)
+$(TOOLS)/gitleaks: PACKAGE := github.com/zricethezav/gitleaks/v8
+$(TOOLS)/cyclonedx-gomod: PACKAGE := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 $(TOOLS)/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(TOOLS)/gotestsum: PACKAGE := gotest.tools/gotestsum
 $(TOOLS)/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck

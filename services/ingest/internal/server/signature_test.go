@@ -2,7 +2,7 @@ package server
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // as the Webhook destination signs
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"

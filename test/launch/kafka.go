@@ -27,13 +27,16 @@ const KafkaVersion = "4.3.1"
 type KafkaOptions struct {
 	Properties map[string]string // win over the launcher's own
 	Heap       string            // of the Java machine, default 512m
+	Secure     string            // protocol of one listener more, such as SASL_SSL; its files go into Properties
+	Format     []string          // further arguments of the formatting, such as --add-scram
 }
 
 // Broker is a running Apache Kafka, broker and controller in one process.
 type Broker struct {
 	member
-	Addr string // host:port of its listener
-	Dir  string // configuration, data and kafka.log
+	Addr   string // host:port of its listener
+	Secure string // of the one that KafkaOptions.Secure asked for
+	Dir    string // configuration, data and kafka.log
 }
 
 // Kafka starts a broker for one test and returns its address as the list that clients take. It ends
@@ -54,11 +57,14 @@ func Kafka(t testing.TB, options KafkaOptions) (brokers []string, b *Broker) {
 func StartKafka(ctx context.Context, dir string, options KafkaOptions) (*Broker, error) {
 	var failed error
 	for range 3 { // another process may take a free port before the broker does
-		ports, err := freePorts(2)
+		ports, err := freePorts(3)
 		if err != nil {
 			return nil, err
 		}
 		b := &Broker{Addr: address(ports[0]), Dir: dir}
+		if options.Secure != "" {
+			b.Secure = address(ports[2])
+		}
 		if err := b.format(ctx, ports, options); err != nil {
 			return nil, err
 		}
@@ -98,6 +104,10 @@ func (b *Broker) format(ctx context.Context, ports []int, options KafkaOptions) 
 		"group.initial.rebalance.delay.ms":                 "0",
 		"auto.create.topics.enable":                        "false",
 	}
+	if b.Secure != "" {
+		properties["listeners"] += "," + options.Secure + "://" + b.Secure
+		properties["advertised.listeners"] += "," + options.Secure + "://" + b.Secure
+	}
 	maps.Copy(properties, options.Properties)
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
@@ -109,14 +119,20 @@ func (b *Broker) format(ctx context.Context, ports []int, options KafkaOptions) 
 	if err := os.WriteFile(b.properties(), []byte(text.String()), 0o644); err != nil {
 		return fmt.Errorf("format kafka: %w", err)
 	}
-	program, args, err := javaCommand("128m", "kafka.tools.StorageTool", "format", "-t", clusterID(), "-c", b.properties())
-	if err != nil {
-		return err
-	}
-	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
+	format := append([]string{"format", "-t", clusterID(), "-c", b.properties()}, options.Format...)
+	if out, err := KafkaTool(ctx, "kafka.tools.StorageTool", format...); err != nil {
 		return fmt.Errorf("format kafka: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// KafkaTool runs the class behind one of Kafka's own scripts and gives what it says.
+func KafkaTool(ctx context.Context, class string, args ...string) ([]byte, error) {
+	program, all, err := javaCommand("128m", class, args...)
+	if err != nil {
+		return nil, err
+	}
+	return exec.CommandContext(ctx, program, all...).CombinedOutput()
 }
 
 func (b *Broker) run(ctx context.Context, options KafkaOptions) (*process, error) {

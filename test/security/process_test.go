@@ -24,10 +24,11 @@ const partitions = 2
 
 // process is one service under test.
 type process struct {
-	http, admin string
-	cmd         *exec.Cmd
-	log         string
-	done        chan struct{}
+	http, admin    string
+	console, kafka string // of the standalone
+	cmd            *exec.Cmd
+	log            string
+	done           chan struct{}
 }
 
 var (
@@ -48,6 +49,9 @@ func binary(t *testing.T, service string) string {
 		t.Fatal(err)
 	}
 	name := "cohortflow-" + service
+	if service == "standalone" {
+		name = "cohortflow"
+	}
 	path := filepath.Join(root, "build", "security", name)
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./services/"+service+"/cmd/"+name)
 	build.Dir = root
@@ -59,8 +63,8 @@ func binary(t *testing.T, service string) string {
 }
 
 // begin starts a service with a YAML file of settings, which keeps them out of its arguments.
-// It ends with the test.
-func begin(t *testing.T, service string, settings map[string]string) *process {
+// environment is beside that of this process. It ends with the test.
+func begin(t *testing.T, service string, settings map[string]string, environment ...string) *process {
 	t.Helper()
 	free, err := stack.Free()
 	if err != nil {
@@ -79,6 +83,9 @@ func begin(t *testing.T, service string, settings map[string]string) *process {
 	case "console":
 		p.http = free.Console
 		fmt.Fprintf(&text, "console-listen: %q\n", p.http)
+	case "standalone":
+		p.console, p.kafka = free.Console, free.Kafka
+		fmt.Fprintf(&text, "data-dir: %q\nhttp: %q\nkafka-listen: %q\nregistry-listen: %q\nconsole-listen: %q\n", dir, p.http, p.kafka, free.Registry, p.console)
 	}
 	config := filepath.Join(dir, service+".yaml")
 	if err := os.WriteFile(config, []byte(text.String()), 0o600); err != nil {
@@ -89,6 +96,7 @@ func begin(t *testing.T, service string, settings map[string]string) *process {
 		t.Fatal(err)
 	}
 	p.cmd = exec.Command(binary(t, service), "--config", config)
+	p.cmd.Env = append(os.Environ(), environment...)
 	p.cmd.Stdout, p.cmd.Stderr = file, file
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -52,6 +52,42 @@ func TestAccess_OnlyWithAKeyWhereThereIsOne(t *testing.T) {
 	}
 }
 
+// Each route of the table is asked without a key, with a wrong one and with one of another kind. A
+// new route has to be named here, with how it is asked for.
+func TestAccess_EveryRouteAsksForAKey(t *testing.T) {
+	w := newWorld(t)
+	w.track("ada", "order", noon)
+	keys, err := auth.NewKeys("console-keys", []string{"a-key-to-read-with"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.config = func(c *Config) { c.Keys = keys }
+	s := w.server()
+	targets := map[string]string{
+		"GET /v1/cohorts": "/v1/cohorts", "GET /v1/cohorts/{id}/size": "/v1/cohorts/buyers/size",
+		"GET /v1/people/{id}": "/v1/people/ada", "GET /v1/people/{id}/explain": "/v1/people/ada/explain",
+	}
+	for _, r := range s.table() {
+		target, ok := targets[r.pattern]
+		if !ok {
+			t.Errorf("route %s is not tried: add it to the targets of this test", r.pattern)
+			continue
+		}
+		delete(targets, r.pattern)
+		for _, header := range []string{"", "Bearer", "Bearer ", "Bearer another-key-to-read", "bearer a-key-to-read-wit", "Basic YS1rZXktdG8tcmVhZC13aXRoOg==", "Bearer a-key-to-read-with,x"} {
+			if a := ask(t, s, target, "Authorization", header); a.Code != http.StatusUnauthorized || strings.Contains(a.Body.String(), "ada") {
+				t.Errorf("%s with %q: got %d %s, want 401 and nothing said", r.pattern, header, a.Code, a.Body)
+			}
+		}
+		if a := ask(t, s, target, "Authorization", "Bearer a-key-to-read-with"); a.Code != http.StatusOK {
+			t.Errorf("%s with the key: got %d", r.pattern, a.Code)
+		}
+	}
+	for pattern := range targets {
+		t.Errorf("there is no route %s any more", pattern)
+	}
+}
+
 func TestAccess_WithoutKeysOnlyByLoopbackNames(t *testing.T) {
 	s := newWorld(t).server()
 	for _, host := range []string{"127.0.0.1:8090", "localhost:8090", "LOCALHOST", "[::1]:8090", "[::1]", "127.1.2.3"} {

@@ -21,6 +21,7 @@ var shortPaths = map[string]string{
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	route := func(pattern, source string, serve func(*call)) {
+		s.patterns = append(s.patterns, pattern)
 		mux.Handle(pattern, s.observed(source, serve))
 	}
 	both := func(method, path string, serve func(*call)) {

@@ -59,6 +59,7 @@ type Server struct {
 	recall    normalise.Recall
 	writer    atomic.Pointer[intake.Writer] // nil while there is nothing to write to
 	handler   http.Handler
+	patterns  []string // of every route, so that a test can ask each of them without a key
 }
 
 // New makes a Server that answers 503 until Open.

@@ -32,6 +32,7 @@ import (
 	"github.com/cohortflow/cohortflow/schemas"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/auth"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/intake"
+	"github.com/cohortflow/cohortflow/services/ingest/internal/limits"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/server"
 	"github.com/cohortflow/cohortflow/services/ingest/internal/taxonomy"
 )
@@ -147,7 +148,8 @@ func (a *App) Serve(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(a.deps.Log.Handler(), slog.LevelDebug),
 	}
-	serving := lifecycle.HTTP("ingest", netutil.LimitListener(ln, a.cfg.MaxConnections), srv, a.cfg.DrainTimeout)
+	open := netutil.LimitListener(limits.PerAddress(ln, a.cfg.MaxPerAddress), a.cfg.MaxConnections)
+	serving := lifecycle.HTTP("ingest", open, srv, a.cfg.DrainTimeout)
 	return errors.Join(serving.Run(ctx), shut())
 }
 

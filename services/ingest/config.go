@@ -38,6 +38,7 @@ type Config struct {
 	MaxRequests    int           `name:"max-requests" default:"1024" help:"Requests worked on at once, once they have arrived; more are answered 503."`
 	MaxHeldBytes   int64         `name:"max-held-bytes" default:"268435456" help:"Bytes of all bodies held at once, as they arrive; more are answered 503."`
 	MaxConnections int           `name:"max-connections" default:"8192" help:"Open connections."`
+	MaxPerAddress  int           `name:"max-connections-per-address" default:"0" help:"Open connections of one address, or of one IPv6 network of 64 bits; more are closed (0 = no bound, as behind a proxy)."`
 	BufferBytes    int           `name:"producer-buffer" default:"67108864" help:"Bytes that may wait for Kafka's acknowledgement; more are answered 503."`
 	Compression    string        `name:"producer-compression" default:"lz4" enum:"none,gzip,snappy,lz4,zstd" help:"Compression of record batches (${enum})."`
 	AckTimeout     time.Duration `name:"ack-timeout" default:"3s" help:"Longest wait for Kafka's acknowledgement of a request. Customer.io gives a webhook 4 seconds."`
@@ -67,6 +68,7 @@ func (c *Config) Validate() error {
 	between("max-requests", c.MaxRequests, 1, 1<<20)
 	between("link-cache", c.LinkCache, 0, 1<<28)
 	between("max-connections", c.MaxConnections, 1, 1<<20)
+	between("max-connections-per-address", c.MaxPerAddress, 0, 1<<20)
 	between("producer-buffer", c.BufferBytes, 1<<20, 1<<30)
 	if least := 2 * int64(max(c.MaxBody, c.MaxWebhookBody)); c.MaxHeldBytes < least {
 		errs = append(errs, fmt.Errorf("max-held-bytes is %d: give at least the %d of one body and what it inflates to", c.MaxHeldBytes, least))

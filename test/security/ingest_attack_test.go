@@ -122,6 +122,39 @@ func TestIngest_SlowBodiesTakeNoPlaces(t *testing.T) {
 	}
 }
 
+// Who holds as many connections as they are let holds up nobody who comes from elsewhere.
+func TestIngest_IdleConnectionsOfOneAddressKeepNobodyOut(t *testing.T) {
+	p := attacked(t, map[string]string{"max-connections": "200", "max-connections-per-address": "150"})
+	host, port, err := net.SplitHostPort(p.http)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attacker := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}, Timeout: time.Second}
+	if probe, err := attacker.DialContext(t.Context(), "tcp", net.JoinHostPort(host, port)); err != nil {
+		t.Skipf("this system has one loopback address only: %v", err)
+	} else {
+		_ = probe.Close()
+	}
+	under(t, p, func(ctx context.Context) {
+		var held []net.Conn
+		for range 1000 { // kept alive after a first request, for as long as they may
+			c, err := attacker.DialContext(ctx, "tcp", p.http)
+			if err != nil {
+				continue
+			}
+			held = append(held, c)
+			_, _ = io.WriteString(c, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second):
+		}
+		for _, c := range held {
+			_ = c.Close()
+		}
+	})
+}
+
 // Clients that never read their answer hold a connection for a while and nothing else.
 func TestIngest_SlowReadersAreLeftBehind(t *testing.T) {
 	p := attacked(t, nil)

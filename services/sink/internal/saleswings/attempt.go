@@ -105,6 +105,9 @@ func (w *worker) request(ctx context.Context, k kind, list []*attempt) ([]result
 		repeat = repeat || a.item.Attempts > 0
 		activities[i] = a.activity
 	}
+	if err := w.own(ctx); err != nil {
+		return nil, err
+	}
 	asked := time.Now()
 	done, err := w.gate.Enter(ctx, repeat)
 	if err != nil {
@@ -118,6 +121,10 @@ func (w *worker) request(ctx context.Context, k kind, list []*attempt) ([]result
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.Grace, cancel) })
 	defer stop()
 	crashpoint.At("sink.saleswings.request.ready")
+	if err := w.own(ctx); err != nil {
+		done(false) // nobody knows
+		return nil, err
+	}
 	crashpoint.Near("sink.saleswings.request.sent")
 	began := time.Now()
 	a := w.client.send(reqCtx, k, activities)

@@ -30,6 +30,7 @@ type worker struct {
 	position  delivery.Position
 	committed int64
 	commitAt  time.Time
+	owned     time.Time // when the group was last asked and said that the partition is ours
 	gauged    int
 	settled   chan struct{} // size 1: closed has grown
 
@@ -262,15 +263,43 @@ func (w *worker) commit(ctx context.Context, last bool) {
 	if !ok || next == w.committed {
 		return
 	}
+	if err := w.store(ctx, next); err != nil {
+		w.log.Info("position not stored", "partition", w.partition, "err", err)
+	}
+}
+
+// store stores the position, which only the present owner of the partition can.
+func (w *worker) store(ctx context.Context, next int64) error {
+	now := time.Now()
 	w.commitAt = now.Add(w.cfg.CommitGap)
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Grace)
 	defer cancel()
 	crashpoint.Near("sink.saleswings.position.sent")
 	if err := w.lease.Commit(ctx, next); err != nil {
-		w.log.Info("position not stored", "partition", w.partition, "err", err)
-		return
+		return err
 	}
 	crashpoint.At("sink.saleswings.position.committed")
-	w.committed = next
+	w.committed, w.owned = next, now
 	w.forget(next)
+	return nil
+}
+
+// ownedFor is how long what the group said holds: shorter than it waits at a rebalance for a member that is silent.
+const ownedFor = 2 * time.Second
+
+// own makes sure, before anything is sent, that the partition is still ours. SalesWings knows no fence: an owner that
+// was frozen with news in its hands would tell them behind those of the next owner, and what is told last holds. The
+// time is the wall clock's, which goes on while a machine sleeps.
+func (w *worker) own(ctx context.Context) error {
+	if age := time.Now().Round(0).Sub(w.owned.Round(0)); age >= 0 && age < ownedFor {
+		return nil
+	}
+	next, ok := w.position.Committable()
+	if !ok {
+		return nil // nothing was read, so there is nothing to send
+	}
+	if err := w.store(ctx, next); err != nil {
+		return fmt.Errorf("ask the group whether partition %d is still ours: %w", w.partition, err)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"sync"
@@ -99,5 +100,24 @@ func TestProcesses_FreezeAndDie(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.endure(t, f.processFaults())
+	f.endure(t, append(f.processFaults(), f.zombies("processor.publish.decided", "sink.saleswings.request.ready", "sink.ads.append.acked")...))
+}
+
+// long lets what takes minutes run: go test ./test/kill -run Zombies -long.
+//
+//nolint:gochecknoglobals // that is how tests take flags
+var long = flag.Bool("long", false, "run the tests that take more than three minutes")
+
+// Owners that are frozen at every step that matters, until somebody else has gone on.
+func TestZombies_AtEveryStep(t *testing.T) {
+	if !*long {
+		t.Skip("it takes four minutes: -long")
+	}
+	f := begin(t, nil)
+	for _, name := range []string{"processor", "sink"} {
+		if err := f.twin(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.endure(t, f.zombies(zombieSteps()...))
 }

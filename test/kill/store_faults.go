@@ -20,7 +20,6 @@ type stores struct {
 	front    *proxy // of the processor
 	between  *proxy // of the replica
 	servers  []*launch.Server
-	inForce  int
 	standing *launch.Server // the one in force
 }
 

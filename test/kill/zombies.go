@@ -30,8 +30,8 @@ func zombieSteps() []string {
 
 // zombies freeze a process at each of those steps for so long that the other one of its kind owns everything and has
 // gone on, and then let it go on.
-func (f *flow) zombies() (faults []fault) {
-	for _, step := range zombieSteps() {
+func (f *flow) zombies(steps ...string) (faults []fault) {
+	for _, step := range steps {
 		name, _, _ := strings.Cut(step, ".")
 		faults = append(faults, fault{"frozen at " + step, func(ctx context.Context) error {
 			s := f.services[name]

@@ -74,10 +74,12 @@ func (a *auditor) newer(t *entry) bool {
 	return slices.ContainsFunc(a.byPerson[t.Person], func(x *entry) bool { return x.Cohort == t.Cohort && x.Version > t.Version })
 }
 
-// judgeTaken looks at what SalesWings got: only what was decided, and a person's news in their order. A repeat
-// is no fault, since SalesWings cannot tell one; it is counted.
+// judgeTaken looks at what SalesWings got: only what was decided, and of every stay the newest last, for that is what
+// holds there. A repeat is no fault, since SalesWings cannot tell one: after a crash what was told since the last
+// position is told again from there on, and with it what had been superseded; the newest comes again behind it.
 func (a *auditor) judgeTaken() {
-	last := make(map[string]int64)
+	type stay struct{ person, cohort string }
+	newest, last := make(map[stay]*entry), make(map[stay]*entry)
 	seen := make(map[string]bool)
 	for _, got := range a.options.Taken {
 		t := a.byID[got.TransitionID]
@@ -88,13 +90,19 @@ func (a *auditor) judgeTaken() {
 		a.count("activities taken", 1)
 		if seen[t.ID] {
 			a.count("activities taken, again", 1)
-			continue
 		}
 		seen[t.ID] = true
-		stay := t.Person + "\x00" + t.Cohort
-		if t.Version < last[stay] {
-			a.report.find(Disorder, salesWings, "it got transition %s, version %d of %s, behind version %d", t.ID, t.Version, t.Person, last[stay])
+		of := stay{t.Person, t.Cohort}
+		if newest[of] == nil || newest[of].Version < t.Version {
+			newest[of] = t
+		} else if newest[of] != t && last[of] == newest[of] {
+			a.count("activities taken behind newer ones", 1)
 		}
-		last[stay] = max(last[stay], t.Version)
+		last[of] = t
+	}
+	for of, t := range last {
+		if n := newest[of]; n.Version > t.Version {
+			a.report.find(Disorder, salesWings, "of %s and %s it got transition %s, version %d, last, and %s, version %d, before", of.person, of.cohort, t.ID, t.Version, n.ID, n.Version)
+		}
 	}
 }

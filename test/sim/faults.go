@@ -81,9 +81,32 @@ func (w *world) happen(i *Item) {
 		w.retain(i.Part, i.Rate)
 	case kindRecreate:
 		w.recreate(i.Part)
+	case kindOvertake:
+		w.overtake(p, i)
 	default:
 		w.fail("nobody knows the item %s", i)
 	}
+}
+
+// overtake holds a process up in the middle of the start of a tenure, while another one begins
+// and gets a producer id of its own.
+func (w *world) overtake(p *process, i *Item) {
+	if p.dead || p.paused || w.healed {
+		return
+	}
+	w.count[overtaken]++
+	p.release(i.Part)
+	p.later(second, func() {
+		p.adopt(i.Part)
+		w.after(1+w.rng.Int64N(4), func() { w.happen(&Item{Kind: kindPause, Who: i.Who, For: 5*second + i.For}) })
+	})
+	w.after(2*second, func() {
+		w.broker.exhaust(i.Part)
+		next := w.processes[(i.Who+1)%processes]
+		next.release(i.Part)
+		next.later(second, func() { next.adopt(i.Part) })
+	})
+	w.after(10*second+i.For, w.rebalance)
 }
 
 func (w *world) topic(which, n int) *topic {
@@ -232,8 +255,16 @@ func (w *world) heal() {
 		w.group.member[p.number] = true
 	}
 	w.rebalance()
+}
+
+// lastWord has something come to every partition, once nothing of the faults is under way any more: an
+// owner that has nothing to do does not look at its store.
+func (w *world) lastWord() {
+	w.until(w.now + 40*second)
 	for n := range partitions {
-		// Something comes to every partition: an owner that has nothing to do does not look at its store.
-		w.send(&event.Event{Kind: event.KindIdentify, ID: "last word", Person: fmt.Sprintf("p%d", n), EventAt: w.now - start, AcceptedAt: w.now - start, IDs: event.Identifiers{Email: "last"}})
+		w.send(&event.Event{
+			Kind: event.KindIdentify, ID: "last word", Person: fmt.Sprintf("p%d", n), EventAt: w.now - start, AcceptedAt: w.now - start,
+			IDs: event.Identifiers{Email: "last"},
+		})
 	}
 }

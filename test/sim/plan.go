@@ -22,6 +22,7 @@ type Knobs struct {
 	CommitEvery int64 // ms
 	Residents   int
 	Budget      int
+	SweepEvery  int64 // ms
 	Slow        int64 // longest way to all replicas, ms
 	Long        bool  // at the end time goes on until every window has run out
 }
@@ -60,13 +61,14 @@ const (
 	kindDeploy
 	kindRetain
 	kindRecreate
+	kindOvertake
 	kinds
 )
 
 var kindNames = [kinds]string{
 	"input", "kill", "pause", "trouble with kafka", "trouble with redis", "a second owner", "rebalance", "another leader",
 	"another producer id", "failover", "flush", "checkpoint evicted", "backup", "restore", "redis refuses", "redis away", "clock", "deploy",
-	"retention", "topic created again",
+	"retention", "topic created again", "held up and overtaken",
 }
 
 func (i *Item) String() string {
@@ -121,6 +123,7 @@ var swarm = [...]struct {
 	{kindDeploy, 3, 2},
 	{kindRetain, 2, 12},
 	{kindRecreate, 1, 25},
+	{kindOvertake, 1, 6},
 }
 
 // Draw makes the plan of a seed.
@@ -146,8 +149,33 @@ func Draw(seed uint64) *Plan {
 			}
 		}
 	}
+	p.crowd()
 	p.sort()
 	return p
+}
+
+// crowd has sweeps take their time, and much come in while they go on. It draws apart from the rest.
+func (p *Plan) crowd() {
+	r := rand.New(rand.NewPCG(p.Seed, 0x63726f7764))
+	p.Knobs.SweepEvery = 50
+	if r.IntN(2) == 0 {
+		p.Knobs.SweepEvery += r.Int64N(1_500)
+	}
+	for _, i := range p.Items {
+		if i.Kind != kindDeploy || r.IntN(2) == 0 {
+			continue
+		}
+		for n := range 10 {
+			other := p.Items[r.IntN(len(p.Items))]
+			if other.Kind != kindInput {
+				continue
+			}
+			e := *other.In
+			at := i.At + 100 + r.Int64N(6*second)
+			e.ID, e.EventAt, e.AcceptedAt = fmt.Sprintf("%s/%d/%d", e.ID, i.At, n), at, at
+			p.Items = append(p.Items, Item{At: at, Kind: kindInput, In: &e})
+		}
+	}
 }
 
 func (p *Plan) sort() { sortItems(p.Items) }

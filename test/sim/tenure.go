@@ -42,7 +42,7 @@ func newTenure(o *ownership) *tenure {
 		CatalogueText: p.wanted, Revision: catalogues[p.wanted].Revision(), Compile: program, Read: w.read,
 		Ticks: true, CommitEvery: k.CommitEvery, CommitPeople: 3, BehindEvery: 2 * k.CommitEvery, BehindPeople: 4,
 		MaxTouched: 5, Residents: k.Residents, Horizon: 30 * minute, Budget: k.Budget,
-		Slices: sliceCount, SliceOf: sliceOf, SweepEvery: 50,
+		Slices: sliceCount, SliceOf: sliceOf, SweepEvery: k.SweepEvery,
 	})
 	o.flying, o.life = false, w.broker.logs[o.number].life
 	return t

@@ -119,6 +119,7 @@ func Run(p *Plan, trace func(line string)) Report {
 	}
 	w.until(start + last + 2*second)
 	w.heal()
+	w.lastWord()
 	w.settle(20 * minute)
 	if p.Knobs.Long && w.failure == nil {
 		if p.Seed%2 == 0 {

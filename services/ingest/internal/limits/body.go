@@ -68,6 +68,7 @@ func (b *Body) Release() {
 func giveBack(buf *bytes.Buffer) {
 	buf.Reset()
 	switch n := buf.Cap(); {
+	case n == 0: // nothing to keep
 	case n <= smallBuffer+2*bytes.MinRead:
 		small.Put(buf)
 	case n <= keepBuffer+2*bytes.MinRead:
@@ -169,16 +170,23 @@ func fill(r io.Reader, length int64, limit int, place *Place) (*Body, error) {
 	}
 }
 
-// reserve makes the buffer one for n bytes in all. ReadFrom wants some to spare.
+// reserve makes the buffer one for n bytes in all. ReadFrom wants some to spare. Grow would
+// take twice as much, and what is too large is not kept.
 func (b *Body) reserve(n int) {
-	if n > smallBuffer && b.buf.Cap() <= smallBuffer+2*bytes.MinRead {
-		grown := large.Get().(*bytes.Buffer)
-		grown.Grow(n + bytes.MinRead)
-		grown.Write(b.buf.Bytes())
-		giveBack(b.buf)
-		b.buf = grown
+	need := n + bytes.MinRead
+	if b.buf.Cap() >= need {
+		return
 	}
-	b.buf.Grow(n - b.buf.Len() + bytes.MinRead)
+	var grown *bytes.Buffer
+	if n > smallBuffer {
+		grown = large.Get().(*bytes.Buffer)
+	}
+	if grown == nil || grown.Cap() < need {
+		grown = bytes.NewBuffer(make([]byte, 0, need))
+	}
+	grown.Write(b.buf.Bytes())
+	giveBack(b.buf)
+	b.buf = grown
 }
 
 func inflate(packed []byte, limit int, place *Place) (*Body, error) {

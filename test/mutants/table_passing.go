@@ -12,8 +12,7 @@ func passing() []mutant {
 		change("work.go", "		if len(m.timers) == 0 || m.timers[0].at >= until {\n", "		if len(m.timers) == 0 || m.timers[0].at > until {\n", "a deadline would fire before an event of its own instant"),
 		change("work.go", "	if next < m.loadedUntil {\n		m.timers.push(t)", "	if next < m.loadedUntil && false {\n		m.timers.push(t)", "deadlines armed in this tenure would not fire"),
 		change("work.go", "	if m.commit != nil {\n		take(m.commit.arms)\n", "	if false {\n		take(m.commit.arms)\n", "deadlines of the commit under way would be missed"),
-		change("work.go", "		if p.person.Armed != t.at {\n", "		if p.person.Armed != t.at && false {\n", "a deadline that is no longer armed would be fired").
-			equivalent("nothing is due then, and the next one is armed as before"),
+		change("work.go", "		if p.person.Armed != t.at {\n", "		if p.person.Armed != t.at && false {\n", "a deadline that is no longer armed would take the armed one's place"),
 		change("work.go", "	m.furthest = max(m.furthest, bucketOf(next))\n", "", "deadlines far ahead would not be loaded"),
 		change("work.go", "m.commit != nil && m.commit.asked && bytes.Equal(checkpoint, m.commit.next)", "m.commit != nil && bytes.Equal(checkpoint, m.commit.next)", "another's checkpoint would be taken for ours").
 			equivalent("one that was not asked for is in no store"),

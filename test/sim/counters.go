@@ -48,6 +48,7 @@ const (
 	quietRestart
 	retained
 	recreated
+	truncated
 	overtaken
 	stoppedLoudly
 	stoppedInOrder
@@ -63,7 +64,7 @@ var counterNames = [counters]string{
 	"unknown commit was not done", "newest commits lost", "write on both sides of a split", "store flushed", "checkpoint evicted", "store restored from a copy",
 	"store refused", "store away", "rebuilt", "checkpoint within a record", "decided again", "stale fetch", "input twice",
 	"forwarded twice", "forwarded", "absorbed", "alias revived", "erased", "suppressed", "tick", "sweep", "warmed", "catalogue changed",
-	"stamp clamped", "restart in a quiet night", "retention", "topic created again", "held up and overtaken", "stopped loudly", "stopped in good order", "people loaded again", "sink repeated",
+	"stamp clamped", "restart in a quiet night", "retention", "topic created again", "acknowledged records truncated", "held up and overtaken", "stopped loudly", "stopped in good order", "people loaded again", "sink repeated",
 }
 
 // counts are added up over a campaign.

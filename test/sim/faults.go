@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/partition"
@@ -80,7 +81,7 @@ func (w *world) happen(i *Item) {
 	case kindRetain:
 		w.retain(i.Part, i.Rate)
 	case kindRecreate:
-		w.recreate(i.Part)
+		w.recreate(i.Part, i.Rate)
 	case kindOvertake:
 		w.overtake(p, i)
 	default:
@@ -213,8 +214,9 @@ func (w *world) retain(n, rate int) {
 	}
 }
 
-// recreate has a log deleted and created again under its name.
-func (w *world) recreate(n int) {
+// recreate has a log deleted and created again under its name; or a replica that lacks the newest
+// records leads, though they were acknowledged, and others take their offsets.
+func (w *world) recreate(n, rate int) {
 	old := w.broker.logs[n]
 	if old.high == 0 {
 		return
@@ -222,6 +224,10 @@ func (w *world) recreate(n int) {
 	w.count[recreated]++
 	fresh := newTopic(old.name)
 	fresh.life = old.life + 1
+	if keep := old.high - 1 - int64(rate%5); rate%2 == 0 && keep > 0 {
+		w.count[truncated]++
+		fresh.records, fresh.high = slices.Clone(old.records[:keep]), keep
+	}
 	w.broker.logs[n] = fresh
 	w.judge.lost(n, old)
 	old.term++

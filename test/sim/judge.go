@@ -18,6 +18,7 @@ type judge struct {
 	version map[string]int64            // by person
 	maimed  [partitions]bool            // retention has taken the front of the log
 	gone    [partitions]bool            // the log was created again
+	shared  [partitions]int64           // records that the new log took over from the old one
 	excused [partitions]bool            // and the store with it: nothing could know
 	ended   [partitions]*partition.End  // final
 	tenures int
@@ -170,7 +171,8 @@ func (j *judge) loaded(t *tenure, checkpoint []byte) {
 // shows by nothing but that it is shorter than what was published from the one before.
 func (j *judge) anchored(t *tenure, end int64) {
 	n := t.own.number
-	if k := j.seenOut[n]; t.blank && j.gone[n] && (k == 0 || j.folds[n].told[k-1].ID.Offset < end) {
+	shared := t.blank || t.from < j.shared[n] // what its checkpoint knows is the same in both logs
+	if k := j.seenOut[n]; shared && j.gone[n] && (k == 0 || j.folds[n].told[k-1].ID.Offset < end) {
 		j.excused[n] = true
 	}
 }
@@ -190,7 +192,7 @@ func (j *judge) tenureEnded(o *ownership, t *tenure, end partition.End) {
 
 // lost: the log of a partition is another one from here on.
 func (j *judge) lost(n int, old *topic) {
-	j.gone[n] = true
+	j.gone[n], j.shared[n] = true, j.w.broker.logs[n].high
 	j.arrived[n] = map[string]bool{}
 }
 

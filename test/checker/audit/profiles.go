@@ -11,7 +11,9 @@ func (a *auditor) judgeProfiles() {
 		profileRecord
 		tombstone bool
 		place     string
+		at        int64 // the broker's time
 	}
+	until := a.until()
 	for partition, records := range a.books[profilesTopic] {
 		last := make(map[string]*state)
 		processed := int64(0)
@@ -21,10 +23,10 @@ func (a *auditor) judgeProfiles() {
 				if s := last[string(r.Key)]; s == nil || s.Op != "delete" && !s.tombstone {
 					a.report.find(Disorder, profilesTopic, "%s: a tombstone without a delete before it", r.Place())
 				}
-				last[string(r.Key)] = &state{tombstone: true, place: r.Place()}
+				last[string(r.Key)] = &state{tombstone: true, place: r.Place(), at: r.At}
 				continue
 			}
-			s := &state{place: r.Place()}
+			s := &state{place: r.Place(), at: r.At}
 			if err := a.codec.decode(r, &s.profileRecord); err != nil {
 				a.report.find(Unreadable, profilesTopic, "%v", err)
 				continue
@@ -59,6 +61,8 @@ func (a *auditor) judgeProfiles() {
 			case s != nil && s.Version > newest.Version && !a.options.Complete:
 			case s == nil:
 				a.report.find(Lost, profilesTopic, "%s has no record", key)
+			case s.tombstone && s.at > until:
+				// It may speak of events that came after those that were read. A tombstone has no version to tell by.
 			case s.tombstone && p.returned && len(p.stays) == 0:
 				// They came back and are in nothing. Whether that is told as a delete hangs on where a checkpoint fell.
 				a.count("people who came back, stand in nothing and are told as gone", 1)

@@ -61,6 +61,9 @@ func (s *suppression) read(partition int, records []Record) {
 		r := &records[i]
 		if r.Value == nil {
 			of := keys[string(r.Key)]
+			if of == "" && s.beyond(r.Headers[header]) {
+				continue
+			}
 			if of == "" {
 				s.report.find(Disorder, s.topic, "%s: a tombstone of a key that nothing was said of", r.Place())
 				continue

@@ -74,8 +74,7 @@ func clean(t *testing.T, what string, text []byte, words ...[]string) {
 	}
 }
 
-// An echoing destination repeats in its answers the body that it was sent, as careless ones do. It
-// does not repeat the key: that hole is open, see S23 in docs/security.md.
+// An echoing destination repeats in its answers the key and the body that it was sent, as careless ones do.
 func echoing(t *testing.T) (address string, requests *atomic.Int32) {
 	t.Helper()
 	requests = &atomic.Int32{}
@@ -90,7 +89,7 @@ func echoing(t *testing.T) (address string, requests *atomic.Int32) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		_, _ = fmt.Fprintf(w, `{"message":%q}`, "cannot use "+string(body))
+		_, _ = fmt.Fprintf(w, `{"message":%q}`, "cannot use "+r.Header.Get("Authorization")+" for "+string(body))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, requests

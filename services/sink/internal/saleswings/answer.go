@@ -58,11 +58,11 @@ func (a answer) healthy() bool {
 	return len(a.items) == 0
 }
 
-// readAnswer judges a response to n activities.
-func readAnswer(n, status int, header http.Header, body []byte, now time.Time) answer {
+// readAnswer judges a response to n activities. The key is what was sent with them, which nothing may repeat.
+func readAnswer(n, status int, header http.Header, body []byte, key string, now time.Time) answer {
 	switch {
 	case status >= 200 && status < 300:
-		return readSuccess(n, status, header, body)
+		return readSuccess(n, status, header, body, key)
 	case transient(status):
 		r := result{verdictRetry, status, http.StatusText(status)}
 		if status == http.StatusGatewayTimeout {
@@ -74,7 +74,7 @@ func readAnswer(n, status int, header http.Header, body []byte, now time.Time) a
 	case refusesContent(status) && n > 1:
 		return all(n, result{verdictSplit, status, http.StatusText(status)})
 	case refusesContent(status):
-		return all(n, result{verdictRefused, status, scrub(errorText(body))})
+		return all(n, result{verdictRefused, status, scrub(errorText(body), key)})
 	}
 	return all(n, result{verdictHold, status, http.StatusText(status)})
 }
@@ -113,7 +113,7 @@ type multiStatus struct {
 }
 
 // readSuccess reads a 207 item by item, and the plain success of older servers.
-func readSuccess(n, status int, header http.Header, body []byte) answer {
+func readSuccess(n, status int, header http.Header, body []byte, key string) answer {
 	if kind, _, err := mime.ParseMediaType(header.Get("Content-Type")); err == nil && kind == "text/html" {
 		return all(n, result{verdictRetry, status, "a web page in place of an answer"})
 	}
@@ -131,14 +131,14 @@ func readSuccess(n, status int, header http.Header, body []byte) answer {
 			err = errors.New("it names an item that was not sent")
 			break
 		}
-		r := result{verdictRefused, e.Status, scrub(e.Message)}
+		r := result{verdictRefused, e.Status, scrub(e.Message, key)}
 		if transient(e.Status) {
 			r.verdict = verdictRetry
 		}
 		a.items[*e.Index] = r
 	}
 	if err != nil {
-		return all(n, result{verdictAmbiguous, status, fmt.Sprintf("unreadable multi-status answer: %.60s", scrub(err.Error()))})
+		return all(n, result{verdictAmbiguous, status, fmt.Sprintf("unreadable multi-status answer: %.60s", scrub(err.Error(), key))})
 	}
 	return a
 }
@@ -165,10 +165,13 @@ func errorText(body []byte) string {
 	return ""
 }
 
-// scrub shortens a foreign text and blots out every word that could be personal:
-// servers like to repeat what they did not understand.
-func scrub(text string) string {
-	const most = 160
+// scrub shortens a foreign text and blots out the key, every word that could be personal, and what is
+// too long for a word, such as a key in another form: servers like to repeat what they did not understand.
+func scrub(text, key string) string {
+	const most, longest = 160, 40
+	if key != "" {
+		text = strings.ReplaceAll(text, key, blot)
+	}
 	words := strings.Fields(text)
 	for i, w := range words {
 		digits := 0
@@ -181,8 +184,8 @@ func scrub(text string) string {
 				plain = false
 			}
 		}
-		if !plain || digits > 4 {
-			words[i] = "***"
+		if !plain || digits > 4 || len(w) > longest {
+			words[i] = blot
 		}
 	}
 	text = strings.Join(words, " ")
@@ -191,3 +194,5 @@ func scrub(text string) string {
 	}
 	return text
 }
+
+const blot = "***"

@@ -156,7 +156,7 @@ func (c *client) send(ctx context.Context, k kind, list []Activity) answer {
 	case err != nil && resp.StatusCode/100 == 2:
 		return all(len(list), result{verdictAmbiguous, resp.StatusCode, "the answer broke off"})
 	}
-	return readAnswer(len(list), resp.StatusCode, resp.Header, text, time.Now())
+	return readAnswer(len(list), resp.StatusCode, resp.Header, text, c.key, time.Now())
 }
 
 // noAnswer never repeats the error's text: it holds the address and may hold more.

@@ -248,10 +248,16 @@ func TestClient_RefusesPrivateAddressesAndOddURLs(t *testing.T) {
 	}
 }
 
-func TestScrub_KeepsNothingPersonal(t *testing.T) {
-	got := scrub(`cannot decode "jo" at field email of jo@example.com or +442079460958, offset 12 josé`)
-	if want := "cannot decode *** at field email of *** or *** offset 12 ***"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+func TestScrub_KeepsNothingPersonalAndNoKey(t *testing.T) {
+	for text, want := range map[string]string{
+		`cannot decode "jo" at field email of jo@example.com or +442079460958, offset 12 josé`: "cannot decode *** at field email of *** or *** offset 12 ***",
+		"Bearer the key is not valid, Bearer%20the+key":                                        "Bearer *** is not valid, Bearer%20the+key",
+		"authorization=the key;token of " + strings.Repeat("a", 41):                            "authorization=***;token of ***",
+		strings.Repeat("word ", 31) + "the key":                                                strings.Repeat("word ", 31) + "***",
+	} {
+		if got := scrub(text, "the key"); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
 	}
 }
 

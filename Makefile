@@ -69,8 +69,8 @@ mutants: ## Change one rule of the core at a time and show which test notices (M
 
 # In the background: nohup nice make campaign >campaign.log 2>&1 &
 .PHONY: campaign
-campaign: ## Try the core's properties on CASES (5000000) random cases, with progress every minute (CAMPAIGNARGS)
-	@go run ./test/campaign --cases $(CASES) $(CAMPAIGNARGS)
+campaign: ## Try the core's properties on CASES (5000000) random cases, with progress every minute (CAMPAIGNARGS, --only REGEXP)
+	@go run ./test/campaign --cases $(CASES) $(CAMPAIGNARGS, --only REGEXP)
 
 # Each seed is one run; FROM goes on where another campaign has stopped.
 .PHONY: sim

@@ -3,7 +3,7 @@
 // events, explanations, and states that go through their encoding. It tells once a minute how far it is, and
 // says at the end on one line how many cases there were.
 //
-//	go run ./test/campaign [--cases N] [--seed N] [--workers N] [--every 1m]
+//	go run ./test/campaign [--cases N] [--only REGEXP] [--seed N] [--workers N] [--every 1m]
 package main
 
 import (
@@ -24,12 +24,14 @@ type options struct {
 	batch   int
 	workers int
 	seed    uint64
+	only    string
 	every   time.Duration
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.cases, "cases", 5_000_000, "cases over all properties together")
+	flag.StringVar(&o.only, "only", "", "properties whose test this regular expression finds; default all")
 	flag.IntVar(&o.batch, "batch", 5_000, "cases of one run, at most")
 	flag.IntVar(&o.workers, "workers", runtime.NumCPU(), "runs at a time")
 	flag.Uint64Var(&o.seed, "seed", 0, "the same number draws the same cases; 0 = another each time")
@@ -47,6 +49,10 @@ func run(ctx context.Context, o options) error {
 	if o.cases < 1 || o.batch < 1 || o.workers < 1 || o.every <= 0 {
 		return errors.New("--cases, --batch, --workers and --every have to be at least 1")
 	}
+	of, err := chosen(o.only)
+	if err != nil {
+		return err
+	}
 	for o.seed == 0 {
 		o.seed = rand.Uint64() >> 16
 	}
@@ -59,10 +65,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("campaign: %d cases of %d properties, seed %d\n", o.cases, len(properties), o.seed)
+	fmt.Printf("campaign: %d cases of %d properties, seed %d\n", o.cases, len(of), o.seed)
 	p := newProgress(o.cases)
 	stop := p.report(o.every)
-	err = suite.play(ctx, deal(o.cases, o.batch, o.seed), o.workers, p)
+	err = suite.play(ctx, deal(of, o.cases, o.batch, o.seed), o.workers, p)
 	stop()
 	if err != nil {
 		return fmt.Errorf("after %s, seed %d: %w", p, o.seed, err)

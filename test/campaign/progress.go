@@ -68,9 +68,11 @@ func (p *progress) String() string {
 	total := p.total()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	parts := make([]string, len(properties))
-	for i := range properties {
-		parts[i] = fmt.Sprintf("%s %d", properties[i].name, p.done[i])
+	var parts []string
+	for i, n := range p.done {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", properties[i].name, n))
+		}
 	}
 	return fmt.Sprintf("%d cases passed in %s (%s)", total, time.Since(p.began).Round(time.Second), strings.Join(parts, ", "))
 }

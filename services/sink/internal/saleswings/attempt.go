@@ -127,7 +127,7 @@ func (w *worker) request(ctx context.Context, k kind, list []*attempt) ([]result
 	}
 	crashpoint.Near("sink.saleswings.request.sent")
 	began := time.Now()
-	a := w.client.send(reqCtx, k, activities)
+	a := w.client.send(reqCtx, k, activities, w.owned.Add(ownedFor+sendingFor))
 	crashpoint.At("sink.saleswings.request.answered")
 	w.metrics.Duration(reqCtx, time.Since(began))
 	done(a.healthy())

@@ -1,7 +1,6 @@
 package saleswings
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -125,8 +124,9 @@ func publicOnly(address string) error {
 }
 
 // send makes one request and judges the answer; it never retries. Without an answer
-// the verdict is retry if surely nothing was sent, else ambiguous.
-func (c *client) send(ctx context.Context, k kind, list []Activity) answer {
+// the verdict is retry if surely nothing whole was sent, else ambiguous. After until, on the
+// wall clock, nothing is sent any more; zero = no such time.
+func (c *client) send(ctx context.Context, k kind, list []Activity, until time.Time) answer {
 	body, err := c.surface.body(k, list)
 	if err != nil {
 		return all(len(list), result{verdictRefused, 0, "the activity cannot be encoded"})
@@ -136,10 +136,12 @@ func (c *client) send(ctx context.Context, k kind, list []Activity) answer {
 	// From the moment a connection is there, bytes may be on their way.
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+c.surface.path(k), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+c.surface.path(k), newTimely(body, until))
 	if err != nil {
 		return all(len(list), result{verdictHold, 0, "the request cannot be built"})
 	}
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) { return newTimely(body, until), nil }
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
@@ -161,6 +163,9 @@ func (c *client) send(ctx context.Context, k kind, list []Activity) answer {
 
 // noAnswer never repeats the error's text: it holds the address and may hold more.
 func noAnswer(err error, connected bool) result {
+	if errors.Is(err, errLate) {
+		return result{verdictRetry, 0, errLate.Error()}
+	}
 	if !connected {
 		if errors.Is(err, errPrivateAddress) {
 			return result{verdictHold, 0, errPrivateAddress.Error()}

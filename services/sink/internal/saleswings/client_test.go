@@ -78,7 +78,7 @@ func TestSend_BothSurfacesAreTakenByAStrictServer(t *testing.T) {
 		server := saleswingstest.New(testKey)
 		c := testClient(t, surface, server)
 		for _, k := range []kind{kindIdentify, kindTrack} {
-			a := c.send(t.Context(), k, []Activity{testActivity("0-1-0")})
+			a := c.send(t.Context(), k, []Activity{testActivity("0-1-0")}, time.Time{})
 			if diff := cmp.Diff([]verdict{verdictDelivered}, verdicts(a)); diff != "" {
 				t.Fatalf("%s %s: %s %+v", surface, k, diff, a.items)
 			}
@@ -152,7 +152,7 @@ func TestSend_JudgesEveryKindOfAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := saleswingstest.New(testKey)
 				server.Always(c.fault)
-				got := testClient(t, "", server).send(t.Context(), kindTrack, []Activity{testActivity("0-1-0"), testActivity("0-2-0")})
+				got := testClient(t, "", server).send(t.Context(), kindTrack, []Activity{testActivity("0-1-0"), testActivity("0-2-0")}, time.Time{})
 				if diff := cmp.Diff(c.want, verdicts(got)); diff != "" {
 					t.Errorf("(-want +got)\n%s%+v", diff, got.items)
 				}
@@ -185,7 +185,7 @@ func TestSend_TellsUnsentFromUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := verdicts(c.send(t.Context(), kindTrack, []Activity{testActivity("0-1-0")})); got[0] != verdictDelivered {
+	if got := verdicts(c.send(t.Context(), kindTrack, []Activity{testActivity("0-1-0")}, time.Time{})); got[0] != verdictDelivered {
 		t.Fatalf("got %v, want delivered", got)
 	}
 	server.Close()
@@ -193,7 +193,7 @@ func TestSend_TellsUnsentFromUnknown(t *testing.T) {
 	if c, err = newClient(ClientConfig{URL: url, APIKey: testKey, AllowPrivate: true}); err != nil {
 		t.Fatal(err)
 	}
-	if got := verdicts(c.send(t.Context(), kindTrack, []Activity{testActivity("0-1-0")})); got[0] != verdictRetry {
+	if got := verdicts(c.send(t.Context(), kindTrack, []Activity{testActivity("0-1-0")}, time.Time{})); got[0] != verdictRetry {
 		t.Errorf("closed port: got %v, want retry", got)
 	}
 
@@ -205,7 +205,7 @@ func TestSend_TellsUnsentFromUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := verdicts(c.send(t.Context(), kindTrack, []Activity{testActivity("0-1-0")})); got[0] != verdictAmbiguous {
+	if got := verdicts(c.send(t.Context(), kindTrack, []Activity{testActivity("0-1-0")}, time.Time{})); got[0] != verdictAmbiguous {
 		t.Errorf("broken connection: got %v, want ambiguous", got)
 	}
 	if n := len(fake.Requests()); n != 1 {
@@ -238,12 +238,12 @@ func TestClient_RefusesPrivateAddressesAndOddURLs(t *testing.T) {
 	if err != nil {
 		t.Fatalf("a URL that names loopback: %v", err)
 	}
-	if got := verdicts(c.send(context.Background(), kindTrack, []Activity{testActivity("0-1-0")})); got[0] != verdictDelivered {
+	if got := verdicts(c.send(context.Background(), kindTrack, []Activity{testActivity("0-1-0")}, time.Time{})); got[0] != verdictDelivered {
 		t.Errorf("loopback by its name: got %v, want delivered", got)
 	}
 	// A public name that leads there is another matter.
 	c.http.Transport = guardedTransport(false)
-	if got := verdicts(c.send(context.Background(), kindTrack, []Activity{testActivity("0-1-0")})); got[0] != verdictHold {
+	if got := verdicts(c.send(context.Background(), kindTrack, []Activity{testActivity("0-1-0")}, time.Time{})); got[0] != verdictHold {
 		t.Errorf("loopback by surprise: got %v, want hold", got)
 	}
 }
@@ -284,5 +284,33 @@ func TestNewActivity_NamesTheLead(t *testing.T) {
 		if diff := cmp.Diff(c.want, a.Lead); diff != "" || unreadable != c.unreadable {
 			t.Errorf("%s: (-want +got)\n%s%d unreadable", name, diff, unreadable)
 		}
+	}
+}
+
+// A process that is frozen between the last look at its ownership and the writing of the request must not send it when
+// it goes on: somebody else has told SalesWings what came after.
+func TestSend_NothingWholeIsSentAfterItsTime(t *testing.T) {
+	taken := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err == nil {
+			taken++
+		}
+		w.WriteHeader(http.StatusOK)
+	}))
+	c, err := newClient(ClientConfig{URL: server.URL, APIKey: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []Activity{testActivity("0-1-0")}
+	if got := verdicts(c.send(t.Context(), kindTrack, list, time.Now().Add(time.Minute))); got[0] != verdictDelivered {
+		t.Errorf("in time: got verdict %v", got)
+	}
+	a := c.send(t.Context(), kindTrack, list, time.Now().Add(-time.Millisecond))
+	if got := verdicts(a); got[0] != verdictRetry || a.items[0].message != errLate.Error() {
+		t.Errorf("late: got %+v, want another try", a.items[0])
+	}
+	server.Close() // waits for its handlers
+	if taken != 1 {
+		t.Errorf("%d whole requests came, want the one that was sent in time", taken)
 	}
 }

@@ -36,7 +36,7 @@ func TestHostile_RedirectsAreNotFollowed(t *testing.T) {
 				w.Header().Set("Location", to)
 				w.WriteHeader(status)
 			}))
-			a := hostile(t, server.URL).send(t.Context(), kindTrack, []Activity{testActivity("1")})
+			a := hostile(t, server.URL).send(t.Context(), kindTrack, []Activity{testActivity("1")}, time.Time{})
 			server.Close()
 			if a.items[0].verdict != verdictHold {
 				t.Errorf("%d to %s: got %+v, want that everything is held", status, to, a.items[0])
@@ -99,7 +99,7 @@ func TestHostile_AnswersAreBounded(t *testing.T) {
 			begun := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			a := c.send(ctx, kindTrack, []Activity{testActivity("1")})
+			a := c.send(ctx, kindTrack, []Activity{testActivity("1")}, time.Time{})
 			took := time.Since(begun)
 			runtime.ReadMemStats(&after)
 			c.http.CloseIdleConnections()
@@ -125,7 +125,7 @@ func TestHostile_UnknownAuthorityIsNotTalkedTo(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
 	defer server.Close()
 	server.Config.ErrorLog = nil
-	a := hostile(t, server.URL).send(t.Context(), kindTrack, []Activity{testActivity("1")})
+	a := hostile(t, server.URL).send(t.Context(), kindTrack, []Activity{testActivity("1")}, time.Time{})
 	if a.items[0].verdict != verdictRetry || reached.Load() != 0 {
 		t.Errorf("got %+v and %d requests, want that nothing was sent", a.items[0], reached.Load())
 	}

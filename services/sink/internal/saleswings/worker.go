@@ -287,6 +287,9 @@ func (w *worker) store(ctx context.Context, next int64) error {
 // ownedFor is how long what the group said holds: shorter than it waits at a rebalance for a member that is silent.
 const ownedFor = 2 * time.Second
 
+// sendingFor is how long a request may take from then on until it is on its way.
+const sendingFor = 500 * time.Millisecond
+
 // own makes sure, before anything is sent, that the partition is still ours. SalesWings knows no fence: an owner that
 // was frozen with news in its hands would tell them behind those of the next owner, and what is told last holds. The
 // time is the wall clock's, which goes on while a machine sleeps.

@@ -53,6 +53,9 @@ func (c *Client) EnsureTopics(ctx context.Context, specs []TopicSpec, create boo
 		names[i] = s.Name
 	}
 	known, err := c.describeTopics(ctx, names)
+	for attempt := 1; err != nil && timedOut(err) && attempt < 3 && ctx.Err() == nil; attempt++ {
+		known, err = c.describeTopics(ctx, names) // the first connections may have gone to a broker that is frozen
+	}
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type Client struct {
 	versions  versionTable
 	correl    atomic.Int32
 	meta      metaCache
+	silences  silences
 
 	ctx    context.Context //nolint:containedctx // the life of everything this client starts
 	cancel context.CancelFunc
@@ -137,6 +138,9 @@ func (c *Client) explain(err error) error {
 // dial opens one connection: TCP, then TLS if configured, then the recorder of
 // versions on top, so that it sees plain requests.
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := c.silences.pass(address, c.cfg.Brokers); err != nil {
+		return nil, fmt.Errorf("connect to kafka: %w", err)
+	}
 	conn, err := c.cfg.Dial(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to kafka: %w", err)
@@ -158,5 +162,6 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 		conn = secure
 	}
-	return &recordingConn{Conn: conn, table: &c.versions}, nil
+	hearing := &hearingConn{Conn: conn, silences: &c.silences, address: address}
+	return &recordingConn{Conn: hearing, table: &c.versions}, nil
 }

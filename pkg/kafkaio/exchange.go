@@ -125,18 +125,20 @@ func (c *Client) do(ctx context.Context, x *exchange) (sent bool, err error) {
 }
 
 // call sends a typed request whose repetition is harmless and gives its answer.
-// Connections that died in the pool are tried again at once with fresh ones, and
-// a broker that the transport has not heard of yet is waited for.
+// Connections that died in the pool are tried again at once with fresh ones, a
+// broker that the transport has not heard of yet is waited for, and of a broker that
+// is silent another one is asked, if any may answer.
 func (c *Client) call(ctx context.Context, node int32, msg protocol.Message) (protocol.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		x := &exchange{node: node, key: msg.ApiKey(), msg: msg}
-		_, err := c.do(ctx, x)
+		err := c.attempt(ctx, x)
 		if err == nil {
 			return x.msg, nil
 		}
 		switch {
+		case node == anyNode && len(c.cfg.Brokers) > 1 && timedOut(err) && ctx.Err() == nil:
 		case errors.Is(err, kafka.BrokerNotAvailable) && attempt <= unknownBrokerAttempts:
 			if backoff(ctx, attempt) != nil {
 				return nil, err
@@ -145,6 +147,17 @@ func (c *Client) call(ctx context.Context, node int32, msg protocol.Message) (pr
 			return nil, err
 		}
 	}
+}
+
+// attempt is do, with a part of the time where another broker may answer if this one does not.
+func (c *Client) attempt(ctx context.Context, x *exchange) error {
+	if x.node == anyNode && len(c.cfg.Brokers) > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.cfg.RequestTimeout/3)
+		defer cancel()
+	}
+	_, err := c.do(ctx, x)
+	return err
 }
 
 // backoff waits before attempt n (from 1) and gives an error when ctx ends.

@@ -95,7 +95,7 @@ func (c *campaign) seed(ctx context.Context, root string, seed uint64, binaries 
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return err
 	}
-	f, err := startFlow(ctx, dir, binaries, nil)
+	f, err := startFlow(ctx, dir, binaries, parts{})
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (c *campaign) seed(ctx context.Context, root string, seed uint64, binaries 
 			return err
 		}
 	}
-	t, err := newTally(watching, f.kafka.Addr)
+	t, err := newTally(watching, f.brokers())
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (f *flow) endure(t *testing.T, faults []fault) {
 	ctx := t.Context()
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
-	tally, err := newTally(watching, f.kafka.Addr)
+	tally, err := newTally(watching, f.brokers())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func (f *flow) endure(t *testing.T, faults []fault) {
 			t.Errorf("%s: stuck: %v", x.name, err)
 		}
 		t.Logf("%-60s lasted %4.1f s, caught up %4.1f s later", x.name, over.Sub(begun).Seconds(), time.Since(over).Seconds())
-		books, err := audit.Read(ctx, kgo.SeedBrokers(f.kafka.Addr))
+		books, err := audit.Read(ctx, kgo.SeedBrokers(f.brokers()...))
 		if err != nil {
 			t.Fatal(err)
 		}

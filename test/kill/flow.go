@@ -43,7 +43,8 @@ func grown() string {
 // flow is ingest, processor and sink, each a process, over Apache Kafka and Redis, and a SalesWings of our own.
 type flow struct {
 	dir        string
-	kafka      *launch.Broker
+	kafka      *launch.Broker  // nil where there is a cluster
+	cluster    *launch.Cluster // nil where there is one broker
 	redis      *launch.Server
 	server     *saleswingstest.Server
 	web        *httptest.Server
@@ -53,9 +54,14 @@ type flow struct {
 	current    int       // the one that the processor was started with last
 }
 
-// startFlow starts everything over the folder but the services. store may put something between the processor and its
-// Redis and gives the address to use; nil = nothing.
-func startFlow(ctx context.Context, dir string, binaries map[string]string, store func(*launch.Server) (string, error)) (f *flow, err error) {
+// parts say on what a flow stands; the zero value is one broker and one Redis.
+type parts struct {
+	store   func(*launch.Server) (string, error) // puts something before Redis and gives the address to use; nil = nothing
+	cluster bool                                 // three brokers, every record on each, two of which have to have it
+}
+
+// startFlow starts everything over the folder but the services.
+func startFlow(ctx context.Context, dir string, binaries map[string]string, on parts) (f *flow, err error) {
 	f = &flow{dir: dir, services: map[string]*service{}}
 	defer func() {
 		if err != nil {
@@ -67,15 +73,20 @@ func startFlow(ctx context.Context, dir string, binaries map[string]string, stor
 			return f, fmt.Errorf("folder of the flow: %w", err)
 		}
 	}
-	if f.kafka, err = launch.StartKafka(ctx, filepath.Join(dir, "kafka"), launch.KafkaOptions{}); err != nil {
+	if on.cluster {
+		f.cluster, err = launch.StartKafkaCluster(ctx, filepath.Join(dir, "kafka"), 3, launch.KafkaOptions{})
+	} else {
+		f.kafka, err = launch.StartKafka(ctx, filepath.Join(dir, "kafka"), launch.KafkaOptions{})
+	}
+	if err != nil {
 		return f, err
 	}
 	if f.redis, err = launch.StartRedis(filepath.Join(dir, "redis")); err != nil {
 		return f, err
 	}
 	redis := f.redis.Addr
-	if store != nil {
-		if redis, err = store(f.redis); err != nil {
+	if on.store != nil {
+		if redis, err = on.store(f.redis); err != nil {
 			return f, err
 		}
 	}
@@ -92,7 +103,10 @@ func startFlow(ctx context.Context, dir string, binaries map[string]string, stor
 	if err != nil {
 		return f, err
 	}
-	common := []string{"--kafka-brokers", f.kafka.Addr, "--partitions", fmt.Sprint(partitions), "--seal-secret", secret}
+	common := []string{"--kafka-brokers", strings.Join(f.brokers(), ","), "--partitions", fmt.Sprint(partitions), "--seal-secret", secret}
+	if on.cluster {
+		common = append(common, "--replication", "3", "--min-isr", "2")
+	}
 	f.url = "http://" + ports[3]
 	for i, name := range serviceNames {
 		args := slices.Clone(common)
@@ -136,12 +150,23 @@ func (f *flow) stop() error {
 	if f.kafka != nil {
 		errs = append(errs, f.kafka.Stop())
 	}
+	if f.cluster != nil {
+		errs = append(errs, f.cluster.Stop())
+	}
 	return errors.Join(errs...)
+}
+
+// brokers are the addresses that everybody is told.
+func (f *flow) brokers() []string {
+	if f.cluster != nil {
+		return f.cluster.Addrs()
+	}
+	return []string{f.kafka.Addr}
 }
 
 // audit reads everything there is and judges it.
 func (f *flow) audit(ctx context.Context, acknowledged []string) (*audit.Report, *audit.Case, error) {
-	books, err := audit.Read(ctx, kgo.SeedBrokers(f.kafka.Addr))
+	books, err := audit.Read(ctx, kgo.SeedBrokers(f.brokers()...))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,8 +15,19 @@ var built = sync.OnceValues(func() (map[string]string, error) {
 	return build(root, serviceNames...)
 })
 
-// begin starts a whole flow, which ends with the test.
+// begin starts a whole flow, which ends with the test. store may put something between the processor and its Redis.
 func begin(t *testing.T, store func(dir string, primary *launch.Server) (string, error)) *flow {
+	t.Helper()
+	dir := t.TempDir()
+	return beginOn(t, dir, parts{store: func(primary *launch.Server) (string, error) {
+		if store == nil {
+			return primary.Addr, nil
+		}
+		return store(dir, primary)
+	}})
+}
+
+func beginOn(t *testing.T, dir string, on parts) *flow {
 	t.Helper()
 	launch.Need(t, launch.PartKafka, launch.PartRedis)
 	if testing.Short() {
@@ -27,13 +38,7 @@ func begin(t *testing.T, store func(dir string, primary *launch.Server) (string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	f, err := startFlow(t.Context(), dir, binaries, func(primary *launch.Server) (string, error) {
-		if store == nil {
-			return primary.Addr, nil
-		}
-		return store(dir, primary)
-	})
+	f, err := startFlow(t.Context(), dir, binaries, on)
 	if err != nil {
 		t.Fatal(err)
 	}

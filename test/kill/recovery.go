@@ -20,12 +20,12 @@ type tally struct {
 	watch  *audit.Watch
 }
 
-func newTally(ctx context.Context, broker string) (*tally, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker))
+func newTally(ctx context.Context, brokers []string) (*tally, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	watch, err := audit.NewWatch(kgo.SeedBrokers(broker))
+	watch, err := audit.NewWatch(kgo.SeedBrokers(brokers...))
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}

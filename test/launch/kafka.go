@@ -27,6 +27,7 @@ const KafkaVersion = "4.3.1"
 type KafkaOptions struct {
 	Properties map[string]string // win over the launcher's own
 	Heap       string            // of the Java machine, default 512m
+	Java       []string          // further arguments of the Java machine, default G1
 	Secure     string            // protocol of one listener more, such as SASL_SSL; its files go into Properties
 	Format     []string          // further arguments of the formatting, such as --add-scram
 }
@@ -37,6 +38,9 @@ type Broker struct {
 	Addr   string // host:port of its listener
 	Secure string // of the one that KafkaOptions.Secure asked for
 	Dir    string // configuration, data and kafka.log
+
+	id       string // of the cluster it belongs to; "" = one of its own
+	controls bool   // it is a controller and nothing else
 }
 
 // Kafka starts a broker for one test and returns its address as the list that clients take. It ends
@@ -119,7 +123,7 @@ func (b *Broker) format(ctx context.Context, ports []int, options KafkaOptions) 
 	if err := os.WriteFile(b.properties(), []byte(text.String()), 0o644); err != nil {
 		return fmt.Errorf("format kafka: %w", err)
 	}
-	format := append([]string{"format", "-t", clusterID(), "-c", b.properties()}, options.Format...)
+	format := append([]string{"format", "-t", cmp.Or(b.id, clusterID()), "-c", b.properties()}, options.Format...)
 	if out, err := KafkaTool(ctx, "kafka.tools.StorageTool", format...); err != nil {
 		return fmt.Errorf("format kafka: %w\n%s", err, out)
 	}
@@ -128,7 +132,7 @@ func (b *Broker) format(ctx context.Context, ports []int, options KafkaOptions) 
 
 // KafkaTool runs the class behind one of Kafka's own scripts and gives what it says.
 func KafkaTool(ctx context.Context, class string, args ...string) ([]byte, error) {
-	program, all, err := javaCommand("128m", class, args...)
+	program, all, err := javaCommand("128m", nil, class, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +140,7 @@ func KafkaTool(ctx context.Context, class string, args ...string) ([]byte, error
 }
 
 func (b *Broker) run(ctx context.Context, options KafkaOptions) (*process, error) {
-	program, args, err := javaCommand(cmp.Or(options.Heap, "512m"), "kafka.Kafka", b.properties())
+	program, args, err := javaCommand(cmp.Or(options.Heap, "512m"), options.Java, "kafka.Kafka", b.properties())
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +159,9 @@ func (b *Broker) run(ctx context.Context, options KafkaOptions) (*process, error
 
 // answers asks for the cluster's metadata: only a broker that is registered and not fenced is in it.
 func (b *Broker) answers(ctx context.Context) error {
+	if b.controls {
+		return listens(b.Addr)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
@@ -163,14 +170,19 @@ func (b *Broker) answers(ctx context.Context) error {
 	}
 	defer client.Close()
 	answer, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
-	if err == nil && len(answer.Brokers) == 0 {
-		err = errors.New("its metadata names no broker yet")
+	if err != nil {
+		return err
 	}
-	return err
+	for _, x := range answer.Brokers {
+		if b.named(x.Host, x.Port) {
+			return nil
+		}
+	}
+	return errors.New("its metadata does not name it yet")
 }
 
 // javaCommand is the command line for a class of Kafka.
-func javaCommand(heap, class string, args ...string) (string, []string, error) {
+func javaCommand(heap string, machine []string, class string, args ...string) (string, []string, error) {
 	if err := Missing(PartKafka); err != nil {
 		return "", nil, fmt.Errorf("start kafka: %w; run %s", err, setUp)
 	}
@@ -182,11 +194,11 @@ func javaCommand(heap, class string, args ...string) (string, []string, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	all := []string{
-		"-Xmx" + heap, "-XX:+UseG1GC",
-		"-Dorg.slf4j.simpleLogger.showDateTime=true",
-		"-cp", filepath.Join(root, "test/build/kafka/*"), class,
+	if machine == nil {
+		machine = []string{"-XX:+UseG1GC"}
 	}
+	all := append([]string{"-Xmx" + heap}, machine...)
+	all = append(all, "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", filepath.Join(root, "test/build/kafka/*"), class)
 	return program, append(all, args...), nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"slices"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -30,6 +31,7 @@ type record struct {
 	producer partition.Producer
 	seq      int32
 	at       int64 // append time, ms
+	stamp    int64 // of an output: the time by its sender's clock, ms
 	event    *event.Event
 	value    []byte
 	token    uint64 // of an append to the log of events
@@ -56,7 +58,7 @@ type writerState struct {
 	epoch int16
 	next  int32 // sequence
 	last  [remembered]batchState
-	at    int64
+	at    int64 // newest stamp, by which it is forgotten
 }
 
 type batchState struct {
@@ -91,18 +93,16 @@ func newTopic(name string) *topic {
 
 func (t *topic) end() int64 { return int64(len(t.records)) }
 
+// lacks says that an offset is out of range: retention has taken it, or nothing was ever there.
+func (t *topic) lacks(offset int64) bool { return offset < t.start || offset > t.end() }
+
 // append takes a batch of records of one producer, numbered from seq. The offset is that of
 // its first record, also where it stands there already.
 func (w *world) append(t *topic, by partition.Producer, seq int32, batch []record) (int64, verdict) {
 	if w.now < t.absent {
 		return -1, leaderless
 	}
-	s := t.writers[by.ID]
-	if s != nil && w.now-s.at > forgetsAfter {
-		delete(t.writers, by.ID)
-		w.count[producerForgotten]++
-		s = nil
-	}
+	s := w.knows(t, by.ID)
 	switch {
 	case s == nil: // forgotten or never seen: any epoch and any sequence are taken
 		s = &writerState{epoch: by.Epoch, next: seq}
@@ -124,16 +124,34 @@ func (w *world) append(t *topic, by partition.Producer, seq int32, batch []recor
 		return -1, disorder
 	}
 	offset := t.end()
+	s.next, s.at = advance(seq, len(batch)), batch[0].stamp
 	for i := range batch {
 		r := batch[i]
-		r.producer, r.seq, r.at = by, seq+int32(i), w.now
+		r.producer, r.seq, r.at = by, advance(seq, i), w.now
+		s.at = max(s.at, r.stamp)
 		t.records = append(t.records, r)
 	}
-	s.next, s.at = seq+int32(len(batch)), w.now
 	copy(s.last[1:], s.last[:])
 	s.last[0] = batchState{seq: seq, count: int32(len(batch)), offset: offset}
 	w.replicate(t)
 	return offset, appended
+}
+
+// knows gives what a topic remembers of a producer. It is forgotten by the stamps of its records:
+// what an owner says whose clock is behind is forgotten earlier.
+func (w *world) knows(t *topic, id int64) *writerState {
+	s := t.writers[id]
+	if s != nil && w.now-s.at > forgetsAfter {
+		delete(t.writers, id)
+		w.count[producerForgotten]++
+		return nil
+	}
+	return s
+}
+
+// advance gives the sequence after so many records: after the greatest comes 0.
+func advance(seq int32, records int) int32 {
+	return int32((int64(seq) + int64(records)) & math.MaxInt32)
 }
 
 // replicate brings what the leader has to all replicas, a little later.
@@ -220,7 +238,7 @@ func (t *topic) remember() {
 		}
 		// Where batches began is not kept: each record counts as one, so a repeat of a longer
 		// one is refused, as by a broker that has forgotten it.
-		s.next, s.at = r.seq+1, r.at
+		s.next, s.at = advance(r.seq, 1), r.stamp
 		copy(s.last[1:], s.last[:])
 		s.last[0] = batchState{seq: r.seq, count: 1, offset: int64(i)}
 	}

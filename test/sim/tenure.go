@@ -176,7 +176,7 @@ func (o *ownership) poll() {
 			r.reply(func() { o.failed(number) })
 			return
 		}
-		if from < t.start || from > t.end() {
+		if t.lacks(from) {
 			r.reply(func() { o.failed(number) })
 			return
 		}

@@ -32,6 +32,9 @@ type span struct {
 // write hands records to an output, behind everything before.
 func (t *tenure) write(out partition.Output, seq int64, e partition.Effect, batch []record) {
 	w := t.writers[out]
+	for i := range batch {
+		batch[i].stamp = t.own.process.clock()
+	}
 	w.queue = append(w.queue, batch...)
 	w.spans = append(w.spans, span{records: len(batch), seq: seq, effect: e})
 	w.send()
@@ -62,7 +65,7 @@ func (w *writer) acked(v outcome) {
 		return
 	}
 	n := len(w.flying)
-	w.seq += int32(n)
+	w.seq = advance(w.seq, n)
 	w.flying = nil
 	w.send()
 	for n > 0 && len(w.spans) > 0 {
@@ -132,7 +135,7 @@ func (t *tenure) produce(by partition.Producer, out partition.Output, seq int32,
 func (t *tenure) fence(e partition.WriteFence) {
 	w := t.own.process.world
 	mark := e.Record
-	batch := []record{{mark: &mark}}
+	batch := []record{{mark: &mark, stamp: t.own.process.clock()}}
 	fail := func(v outcome) { t.answer(partition.Failed{Effect: e, Class: v.class()}) }
 	own := func() {
 		t.produce(t.producer, e.Output, 0, batch, attempts, func(offset int64, v outcome) {

@@ -1,0 +1,4 @@
+package contract
+
+// StoreDifferences are all of the stores.
+var StoreDifferences = []*Difference{}

@@ -27,6 +27,7 @@ type decoder struct {
 	limit     int     // most bytes that one batch may unpack to
 	only      []int64 // offsets to decode, rising; the others are passed over. nil = all
 	slab      []Header
+	epoch     int32 // of the leader that wrote the last batch read
 }
 
 // decode appends to dst the committed records of b at or after from, in offset
@@ -92,6 +93,7 @@ func (d *decoder) batch(dst []Record, b []byte, next int64) ([]Record, int64, er
 	if last < next {
 		return dst, next, nil // a compacted or old batch in front of the position
 	}
+	d.epoch = int32(be.Uint32(b[posEpoch:]))
 	attrs := be.Uint16(b[posAttributes:])
 	producer := int64(be.Uint64(b[posProducer:]))
 	if attrs&attrControl != 0 {

@@ -122,7 +122,7 @@ func (c *Client) Ping(ctx context.Context) error {
 }
 
 // spoken are the versions that this package encodes itself.
-var spoken = map[protocol.ApiKey]int16{protocol.Produce: produceVersion, protocol.Fetch: fetchVersion} //nolint:gochecknoglobals // a constant table
+var spoken = map[protocol.ApiKey]int16{protocol.Produce: produceVersion, protocol.Fetch: fetchVersion, protocol.OffsetForLeaderEpoch: epochEndVersion} //nolint:gochecknoglobals // a constant table
 
 // explain adds what a bare end of connection usually means under SASL or TLS.
 func (c *Client) explain(err error) error {

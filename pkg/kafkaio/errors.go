@@ -43,9 +43,13 @@ type ErrOffsetOutOfRange struct { //nolint:errname // the name is part of the co
 	Requested int64
 	LogStart  int64 // first offset of the log, -1 = not known
 	End       int64 // next offset that will be written, -1 = not known
+	Replaced  bool  // the log was longer: what it holds from End on is not what was read there
 }
 
 func (e ErrOffsetOutOfRange) Error() string {
+	if e.Replaced {
+		return fmt.Sprintf("kafka records from offset %d on were read up to %d and are no longer in the log: a leader that did not have them was elected", e.End, e.Requested)
+	}
 	return fmt.Sprintf("kafka offset %d is out of range, the log holds [%d, %d)", e.Requested, e.LogStart, e.End)
 }
 

@@ -67,7 +67,9 @@ type fetchPart struct {
 	pending   *Fetch // undelivered
 	fails     int    // in a row
 	retryAt   time.Time
-	stale     bool // the known leader was wrong
+	stale     bool  // the known leader was wrong
+	epoch     int32 // of the leader that wrote the last batch read, -1 = nothing read
+	doubt     bool  // the leader may not hold what was read
 }
 
 // NewFetcher makes a fetcher without partitions.
@@ -109,7 +111,7 @@ func (f *Fetcher) Assign(partition int32, offset int64) {
 	} else if leader, ok := f.client.meta.leader(f.params.topic, partition); ok {
 		node = leader
 	}
-	p := &fetchPart{partition: partition, gen: f.gen, next: offset, node: node, fresh: true}
+	p := &fetchPart{partition: partition, gen: f.gen, next: offset, node: node, fresh: true, epoch: -1}
 	f.parts[partition] = p
 	f.wakeLocked(p)
 	f.mu.Unlock()
@@ -233,6 +235,7 @@ func (f *Fetcher) router() {
 				f.client.log.Debug("kafka leaders not renewed", "topic", f.params.topic, "err", err)
 			}
 		}
+		f.verify()
 		f.assignNodes(renew)
 	}
 }
@@ -261,7 +264,7 @@ func (f *Fetcher) unrouted() (due, renew bool, pause time.Duration) {
 	defer f.mu.Unlock()
 	now := time.Now()
 	for _, p := range f.parts {
-		if p.node != anyNode {
+		if p.node != anyNode || p.halted {
 			continue
 		}
 		if wait := p.retryAt.Sub(now); wait > 0 {
@@ -283,7 +286,7 @@ func (f *Fetcher) assignNodes(renewed bool) {
 	defer f.mu.Unlock()
 	now := time.Now()
 	for _, p := range f.parts {
-		if p.node != anyNode || p.retryAt.After(now) || (p.stale && !renewed) {
+		if p.node != anyNode || p.halted || p.retryAt.After(now) || (p.stale && !renewed) {
 			continue
 		}
 		leader, ok := f.client.meta.leader(f.params.topic, p.partition)
@@ -292,6 +295,9 @@ func (f *Fetcher) assignNodes(renewed bool) {
 			p.retryAt = now.Add(delayFor(p.fails))
 			f.noteFailure(p, f.client.leaderProblem(f.params.topic, p.partition))
 			continue
+		}
+		if p.doubt {
+			continue // it has got a leader since the others were asked
 		}
 		p.node, p.stale = leader, false
 		f.nodeLocked(leader).interruptLocked()

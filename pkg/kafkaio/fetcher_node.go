@@ -163,6 +163,7 @@ type fetchResult struct {
 	ask   fetchAsk
 	fetch Fetch
 	retry error // to be waited out
+	epoch int32 // of the leader that wrote the last batch, -1 = there was none
 }
 
 // decode works without the fetcher's lock: the caller of Poll goes on meanwhile.
@@ -175,14 +176,15 @@ func (n *fetchNode) decode(asks []fetchAsk, got []fetchGot) []fetchResult {
 		if k < 0 {
 			continue
 		}
-		r := fetchResult{ask: asks[k], fetch: Fetch{
+		r := fetchResult{ask: asks[k], epoch: -1, fetch: Fetch{
 			Partition: g.partition, From: asks[k].offset, Next: asks[k].offset, LogStart: g.logStart, HighWatermark: g.high,
 		}}
 		if g.code != 0 {
 			r.fetch.Err, r.retry = f.classify(&r.fetch, g.code)
 		} else if len(g.records) > 0 {
-			d := decoder{partition: g.partition, aborted: g.aborted, limit: maxUnpacked}
+			d := decoder{partition: g.partition, aborted: g.aborted, limit: maxUnpacked, epoch: -1}
 			r.fetch.Records, r.fetch.Next, r.fetch.Err = d.decode(nil, g.records, asks[k].offset)
+			r.epoch = d.epoch
 			if r.fetch.Err != nil {
 				r.fetch.Err = fmt.Errorf("read %s/%d: %w", f.params.topic, g.partition, r.fetch.Err)
 			}
@@ -234,6 +236,9 @@ func (f *Fetcher) fileLocked(r *fetchResult) {
 	}
 	p.fresh = false
 	p.next = r.fetch.Next
+	if r.epoch >= 0 {
+		p.epoch = r.epoch
+	}
 	fetch := r.fetch
 	p.pending = &fetch
 	if !p.paused {
@@ -245,7 +250,7 @@ func (f *Fetcher) fileLocked(r *fetchResult) {
 // again at once: usually a leader has moved or a connection had been closed.
 func (f *Fetcher) failLocked(p *fetchPart, err error) {
 	p.fails++
-	p.node, p.stale = anyNode, true
+	p.node, p.stale, p.doubt = anyNode, true, p.epoch >= 0
 	if p.fails > 1 {
 		p.retryAt = time.Now().Add(delayFor(p.fails))
 	}

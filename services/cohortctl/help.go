@@ -27,7 +27,8 @@ will, and tells who would move. Nothing is written. Give the settings that the s
 same file's names), and --clock events where time is data.
 
 ADDS and REMOVES are what destinations would be sent. They hear of changes alone, so the plan also tells of
-people who would belong on a list and not be sent, or stay on it though they no longer belong there.
+people who would belong on a list and not be sent, or stay on it though they no longer belong there, and what
+to write so that they are.
 
   cohortctl plan --catalogue new.yaml --kafka-brokers kafka:9092 --redis redis://redis:6379
 

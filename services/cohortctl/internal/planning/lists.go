@@ -18,6 +18,7 @@ type list struct {
 	before map[*inForce]string // cohort that feeds it, where the catalogue has the list
 	known  map[*inForce]bool   // the catalogue has the destination
 	after  string              // cohort that would feed it; empty = it would be no more
+	runs   bool                // the next catalogue has the destination, so a sink would write there
 }
 
 // sent is what would go to a list, and where it would be wrong thereafter: a destination
@@ -26,6 +27,7 @@ type sent struct {
 	adds, removes int64
 	held          int64 // entries into a cohort that warms, which SalesWings is not told of
 	missing       int64 // belong on the list and are not sent
+	leaving       int64 // are on a list that would be no more, and are taken off when they leave its cohort
 	stranded      int64 // are on the list and are not taken off
 }
 
@@ -34,6 +36,7 @@ func (s *sent) add(o *sent) {
 	s.removes += o.removes
 	s.held += o.held
 	s.missing += o.missing
+	s.leaving += o.leaving
 	s.stranded += o.stranded
 }
 
@@ -74,6 +77,11 @@ func listsOf(stages []*stage, next *catalogue.Catalogue) []list {
 			})
 		}
 	}
+	for i := range all {
+		all[i].runs = slices.ContainsFunc(all, func(o list) bool {
+			return o.sends() && o.destination == all[i].destination && o.after != ""
+		})
+	}
 	var places []string
 	for i := range all {
 		if name := all[i].destination; name != report.SalesWings && !slices.Contains(places, name) {
@@ -90,8 +98,11 @@ func listsOf(stages []*stage, next *catalogue.Catalogue) []list {
 // count adds one person.
 func (l *list) count(to *sent, old *inForce, was, is []cohort.Membership, moves []cohort.Transition) {
 	holds, belongs, entry, exit, held := contains(was, l.before[old]), contains(is, l.after), false, false, false
+	retired := l.after == "" && l.runs && l.mode == catalogue.ModeExclude // the sink empties it, as people leave
 	for i := range moves {
-		if d := &moves[i]; l.after != "" && d.Cohort == l.after {
+		if d := &moves[i]; retired && d.Cohort == l.before[old] && d.Op == cohort.OpExit {
+			exit = true
+		} else if l.after != "" && d.Cohort == l.after {
 			entry, exit = d.Op == cohort.OpEnter, d.Op == cohort.OpExit
 			held = entry && d.WarmingUntil > d.DecidedAt && l.destination == report.SalesWings
 		}
@@ -114,6 +125,8 @@ func (l *list) count(to *sent, old *inForce, was, is []cohort.Membership, moves 
 	case !l.sends():
 	case belongs && !holds:
 		to.missing++
+	case holds && !belongs && retired:
+		to.leaving++
 	case holds && !belongs:
 		to.stranded++
 	}

@@ -54,6 +54,7 @@ type List struct {
 	Removes     int64  `json:"removes"`
 	Held        int64  `json:"held"`     // entries that are not sent, since their cohort is not known in full yet
 	Missing     int64  `json:"missing"`  // people who belong on it and would not be sent, since nothing about them changes
+	Leaving     int64  `json:"leaving"`  // people who would stay on a list that is no more until they leave its cohort
 	Stranded    int64  `json:"stranded"` // people who would stay on it though they do not belong there
 	Dropped     bool   `json:"dropped"`  // the next catalogue does not have it
 }
@@ -191,7 +192,7 @@ func (p *Plan) delivered(lists []list, what []sent) {
 		l, s := &lists[i], what[i]
 		p.Lists = append(p.Lists, List{
 			Destination: l.destination, List: l.key, Mode: l.mode, Adds: s.adds, Removes: s.removes,
-			Held: s.held, Missing: s.missing, Stranded: s.stranded, Dropped: l.after == "",
+			Held: s.held, Missing: s.missing, Leaving: s.leaving, Stranded: s.stranded, Dropped: l.after == "",
 		})
 		if !slices.Contains(names, l.destination) {
 			names = append(names, l.destination)

@@ -321,7 +321,7 @@ func TestMake_ListsTellWhoIsLeftOutAndLeftBehind(t *testing.T) {
 	cfg.Next = load(t, strings.Replace(orders, "key: spare", "key: again", 1))
 	want = []List{
 		{Destination: "meta", List: "again", Mode: "exclude", Missing: 4},
-		{Destination: "meta", List: "spare", Mode: "exclude", Stranded: 4, Dropped: true},
+		{Destination: "meta", List: "spare", Mode: "exclude", Leaving: 4, Dropped: true},
 		{Destination: "saleswings", List: "recent"},
 	}
 	got := plan(t, cfg)
@@ -336,6 +336,31 @@ func TestMake_ListsTellWhoIsLeftOutAndLeftBehind(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, text.String())
 		}
+	}
+}
+
+func TestMake_ListsThatAreNoMoreAreEmptied(t *testing.T) {
+	_, cfg := flow(t)
+	// The cohort goes with its audience: whoever leaves it by that is taken off, while a sink writes for the platform.
+	cfg.Next = load(t, strings.NewReplacer("key: recent", "key: newer", "key: spare, cohort: recent", "key: again, cohort: newer", "cohorts: [recent]", "cohorts: [newer]").Replace(orders))
+	want := []List{
+		{Destination: "meta", List: "again", Mode: "exclude", Adds: 4},
+		{Destination: "meta", List: "spare", Mode: "exclude", Removes: 4, Dropped: true},
+		{Destination: "saleswings", List: "newer", Adds: 4},
+		{Destination: "saleswings", List: "recent", Stranded: 4, Dropped: true},
+	}
+	if diff := cmp.Diff(want, plan(t, cfg).Lists); diff != "" {
+		t.Errorf("cohort and audience (-want +got):\n%s", diff)
+	}
+	// An expression makes the audience a cohort of its own, which everybody enters by the sweep.
+	cfg.Next = load(t, strings.Replace(orders, "key: spare, cohort: recent", "key: again, when: {member: recent}", 1))
+	want = []List{
+		{Destination: "meta", List: "again", Mode: "exclude", Adds: 4},
+		{Destination: "meta", List: "spare", Mode: "exclude", Leaving: 4, Dropped: true},
+		{Destination: "saleswings", List: "recent"},
+	}
+	if diff := cmp.Diff(want, plan(t, cfg).Lists); diff != "" {
+		t.Errorf("an expression (-want +got):\n%s", diff)
 	}
 }
 

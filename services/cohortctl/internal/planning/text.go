@@ -134,13 +134,16 @@ func (l *List) remarks() (list []string) {
 	case l.Missing > 0 && sends:
 		list = append(list, people(l.Missing)+" in the cohort are not told of, since nothing about them changes: they come with their next entry")
 	case l.Missing > 0:
-		list = append(list, people(l.Missing)+" belong on it and are not sent, since nothing about them changes: they come with their next entry. To have all at once, feed the list by a cohort with a key of its own")
+		list = append(list, people(l.Missing)+" belong on it and are not sent, since nothing about them changes: they come with their next entry. To have all at once, write when: {member: COHORT} in place of cohort: COHORT")
+	}
+	if l.Leaving > 0 {
+		list = append(list, people(l.Leaving)+" stay on it until they leave its cohort, within 90 days: each is taken off then. Take the cohort out too, and all are taken off at once")
 	}
 	switch {
 	case l.Stranded > 0 && sends:
 		list = append(list, people(l.Stranded)+" were told of as members, and their exits are not sent")
 	case l.Stranded > 0:
-		list = append(list, people(l.Stranded)+" stay on it, since nothing takes them off. To empty it, feed it by a cohort of its own, make that one's rule false in a further change, and take both out when everybody has left")
+		list = append(list, people(l.Stranded)+" stay on it, since no audience of the platform is left and so no sink writes there. Take the cohorts out first, and this audience when its list is empty")
 	}
 	return list
 }

@@ -15,13 +15,14 @@ import (
 // Reasons that take the place of the audience's own in a RELEASE which a tombstone
 // follows.
 const (
-	reasonErasure = "ERASURE" // remove the person everywhere, not from this list alone
-	reasonMerged  = "MERGED"  // remove nothing: the person stands on the list under another key
+	reasonErasure = "ERASURE"          // remove the person everywhere, not from this list alone
+	reasonMerged  = "MERGED"           // remove nothing: the person stands on the list under another key
+	reasonRetired = "AUDIENCE_REMOVED" // the catalogue has the audience no more
 )
 
 // ends says whether nothing remains of the person's key after a transition.
 func ends(t *cohort.Transition) bool {
-	return t.Op == cohort.OpExit && (t.Reason == cohort.ReasonErased || t.Reason == cohort.ReasonMerged)
+	return t.Op == cohort.OpExit && t.Reason == cohort.ReasonErased || merged(t)
 }
 
 // releases says whether a transition only gives contacts up, while the stay goes on.
@@ -88,10 +89,19 @@ type identity struct {
 // has become another person nothing is digested: the other one may stand on the list
 // already, with the same digests, for the two keys are read in any order.
 func (v *converter) identify(t *cohort.Transition) identity {
-	id := identity{subject: v.keys.Subject(t.Person)}
-	if t.Op == cohort.OpExit && t.Reason == cohort.ReasonMerged {
-		return id
+	if merged(t) {
+		return identity{subject: v.keys.Subject(t.Person)}
 	}
+	return v.digest(t)
+}
+
+// merged says whether the person is another one from here on.
+func merged(t *cohort.Transition) bool {
+	return t.Op == cohort.OpExit && t.Reason == cohort.ReasonMerged
+}
+
+func (v *converter) digest(t *cohort.Transition) identity {
+	id := identity{subject: v.keys.Subject(t.Person)}
 	var current, previous []normalise.Digest
 	for _, sealed := range t.Contacts {
 		kind, plain, err := v.keys.Open(sealed)
@@ -134,11 +144,12 @@ func (v *converter) record(t *cohort.Transition, a *catalogue.Audience, id *iden
 	if t.Op == cohort.OpEnter {
 		s.Op, s.ExpiresAt = avrocodec.OpSuppress, t.ValidUntil
 	}
-	if ends(t) {
+	switch {
+	case !ends(t):
+	case !merged(t):
 		s.Reason = reasonErasure
-		if t.Reason == cohort.ReasonMerged {
-			s.Reason = reasonMerged
-		}
+	case a.Reason != reasonRetired:
+		s.Reason = reasonMerged
 	}
 	return s
 }

@@ -45,6 +45,8 @@ func (c *cluster) fault(name string, oneIn int) bool {
 	return true
 }
 
+func (c *cluster) fail() { c.mu.Lock(); c.faulty = true; c.mu.Unlock() }
+
 func (c *cluster) heal() { c.mu.Lock(); c.faulty = false; c.mu.Unlock() }
 
 // records is what was ever written.

@@ -151,6 +151,7 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	} else if n.position, _, err = lease.Bounds(ctx); err != nil {
 		return fmt.Errorf("where to begin: %w", err)
 	}
+	n.feeds = s.succeed(tail.feeds, time.Now().UnixMilli())
 	n.writer = s.Cluster.NewFencedWriter(kafkaio.FencedConfig{Topic: s.topic, Partition: p, Epoch: epoch})
 	defer n.writer.Close()
 	// The fence says no more than the watermark before it did: what came after that
@@ -168,6 +169,7 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	if tail.mark != nil {
 		n.position = max(n.position, tail.mark.Processed)
 	}
+	n.feeds = s.succeed(tail.feeds, time.Now().UnixMilli())
 	n.resume(tail)
 	s.Log.Info("partition fenced", "partition", p, "epoch", epoch.Epoch, "input", n.position, "fence", fence)
 	lease.Start(n.position)

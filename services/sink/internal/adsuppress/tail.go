@@ -42,6 +42,7 @@ type tail struct {
 	high    cohort.ID           // highest transition that some record is of; Offset -1 = none
 	of      map[string]progress // of high, by audience
 	expects map[string]string   // keys that await their tombstone, and their audiences
+	feeds   string              // header of the newest watermark: which audiences its owner wrote
 }
 
 // noID stands where there is no transition yet.
@@ -118,6 +119,9 @@ func (t *tail) take(recs []ours) {
 			continue
 		}
 		t.newest = &r.by
+		if r.mark != nil {
+			t.feeds = r.feeds
+		}
 		switch {
 		case r.mark == nil:
 			t.note(r)
@@ -163,6 +167,7 @@ type ours struct {
 	tombstone bool
 	nameless  bool              // a tombstone of a release that did not write the header yet
 	mark      *cohort.Watermark // nil = it is a suppression, or the tombstone of one
+	feeds     string            // of a watermark: its header
 	id        cohort.ID
 	audience  string
 	ends      bool // a tombstone follows
@@ -191,6 +196,9 @@ func (t *tail) read(ctx context.Context, from, to int64) ([]ours, error) {
 				continue
 			}
 		}
+		if o.mark != nil {
+			o.feeds = headerOf(r.Headers, headerAudiences)
+		}
 		out = append(out, o)
 	}
 	return out, nil
@@ -209,7 +217,7 @@ func (t *tail) decode(ctx context.Context, value []byte, o *ours) error {
 	}
 	o.id, err = avrocodec.ParseID(s.TransitionID)
 	o.audience = s.Audience
-	o.ends = s.Op == avrocodec.OpRelease && (s.Reason == reasonErasure || s.Reason == reasonMerged)
+	o.ends = s.Op == avrocodec.OpRelease && (s.Reason == reasonErasure || s.Reason == reasonMerged || s.Reason == reasonRetired)
 	return err
 }
 

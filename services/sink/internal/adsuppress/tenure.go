@@ -34,6 +34,7 @@ type tenure struct {
 	partition int32
 	epoch     kafkaio.Epoch
 	writer    Writer
+	feeds     feeds
 
 	position int64               // next input offset
 	high     cohort.ID           // highest transition that stands in the output or was appended
@@ -129,7 +130,7 @@ func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.Ou
 		n.Journal.DeadLetter(n.partition, bytes.Clone(r.Key), "", bytes.Clone(r.Value), "the record cannot be read", 0, nil)
 		return out, nil
 	}
-	audiences := n.of(&t)
+	audiences := slices.Concat(n.of(&t), n.feeds.of(&t))
 	if op != cohort.OpErased && (op != cohort.OpEnter && op != cohort.OpExit || len(audiences) == 0) || t.ID.Less(n.high) {
 		return out, nil
 	}
@@ -155,7 +156,7 @@ func (n *tenure) record(ctx context.Context, r *kafkaio.Record, out []kafkaio.Ou
 	id := n.identify(&t)
 	n.Metrics.Remark(ctx, instruments.ContactRefused, id.refused)
 	switch {
-	case ends(&t) && t.Reason == cohort.ReasonMerged:
+	case merged(&t):
 		n.Metrics.Remark(ctx, instruments.Moved, 1)
 	case releases(&t) && len(id.current) == 0 && len(id.previous) == 0:
 		// A RELEASE of nothing would say to readers that go by keys that the person has left.
@@ -182,6 +183,11 @@ func (n *tenure) state(out []kafkaio.OutRecord, t *cohort.Transition, audiences 
 	transitionID := avrocodec.FormatID(t.ID)
 	for i := range audiences {
 		has := have[audiences[i].Key]
+		_, retired := n.feeds.retired[audiences[i].Key]
+		if retired && merged(t) { // the other one does not get on this list
+			full := n.digest(t)
+			id = &full
+		}
 		key := n.key(&audiences[i], id)
 		if has < released {
 			s := n.Suppressor.record(t, &audiences[i], id, transitionID, now)
@@ -190,7 +196,7 @@ func (n *tenure) state(out []kafkaio.OutRecord, t *cohort.Transition, audiences 
 				Value: avrocodec.AppendSuppression(nil, n.SchemaID, &s), Headers: headers,
 			})
 		}
-		if has < whole && ends(t) {
+		if has < whole && (ends(t) || retired) {
 			// The release first, for readers that are behind; min.compaction.lag.ms of the
 			// topic keeps it for them. Once that has passed the tombstone may be all that is
 			// left to tell the next tenure what was published, so it names its transition.
@@ -255,7 +261,7 @@ func (n *tenure) watermark(last cohort.ID) kafkaio.OutRecord {
 	}
 	return kafkaio.OutRecord{
 		Partition: n.partition, Timestamp: now, Key: []byte(watermarkKey),
-		Value: avrocodec.AppendSuppressionWatermark(nil, n.SchemaID, &w),
+		Value: avrocodec.AppendSuppressionWatermark(nil, n.SchemaID, &w), Headers: []kafkaio.Header{n.feeds.header()},
 	}
 }
 

@@ -89,6 +89,9 @@ type rig struct {
 	offset  int64
 	version map[string]int64
 	want    []string
+	retired map[string][]string // audiences that there were, by cohort
+	decoder *avrocodec.Resolver
+	cfg     Config
 }
 
 func newRig(t *testing.T, output *cluster, change func(*Config)) *rig {
@@ -97,25 +100,31 @@ func newRig(t *testing.T, output *cluster, change func(*Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, input: feedtest.New(1), output: output, journal: &journal{}, keys: keys, version: map[string]int64{}}
-	decoder, err := avrocodec.NewResolver(avrocodec.NewEmbedded())
-	if err != nil {
+	r := &rig{t: t, input: feedtest.New(1), output: output, journal: &journal{}, keys: keys, version: map[string]int64{}, retired: map[string][]string{}}
+	if r.decoder, err = avrocodec.NewResolver(avrocodec.NewEmbedded()); err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Platform: "meta", Owner: "test"}
+	r.cfg = Config{Platform: "meta", Owner: "test"}
 	if change != nil {
-		change(&cfg)
+		change(&r.cfg)
 	}
-	r.s, err = New(cfg, Dependencies{
-		Cluster: output, SchemaID: avrocodec.NewEmbedded().ID(schemas.SuppressionFamily), Journal: r.journal, Decoder: decoder, Keys: keys, Catalogue: &catalogue.Catalogue{Audiences: testAudiences},
-		Metrics: instruments.New(metricnoop.Meter{}, "ads.meta", "suppressed"),
-		Tracer:  tracenoop.NewTracerProvider().Tracer(""), Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.deploy(testAudiences)
 	r.start()
 	return r
+}
+
+// deploy has the next start work by a catalogue with these audiences.
+func (r *rig) deploy(audiences []catalogue.Audience) {
+	r.t.Helper()
+	var err error
+	r.s, err = New(r.cfg, Dependencies{
+		Cluster: r.output, SchemaID: avrocodec.NewEmbedded().ID(schemas.SuppressionFamily), Journal: r.journal, Decoder: r.decoder, Keys: r.keys,
+		Catalogue: &catalogue.Catalogue{Audiences: audiences}, Metrics: instruments.New(metricnoop.Meter{}, "ads.meta", "suppressed"),
+		Tracer: tracenoop.NewTracerProvider().Tracer(""), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rig) start() {
@@ -159,6 +168,11 @@ func (r *rig) change(person, cohortKey string, entered bool, edit ...func(*cohor
 		r.want = append(r.want, fmt.Sprintf("%s %s %s v%d", id, a.Key, op, t.Version))
 		if !entered && (t.Reason == cohort.ReasonErased || t.Reason == cohort.ReasonMerged) {
 			r.want = append(r.want, "tombstone "+a.Key)
+		}
+	}
+	if !entered && !t.Elapsed && !t.GoesOn() {
+		for _, key := range r.retired[cohortKey] {
+			r.want = append(r.want, fmt.Sprintf("%s %s RELEASE v%d", id, key, t.Version), "tombstone "+key)
 		}
 	}
 	return id

@@ -84,6 +84,24 @@ func (c *Client) EnsureTopics(ctx context.Context, specs []TopicSpec, create boo
 	return c.verifyTopics(ctx, specs, known)
 }
 
+// Partitions gives how many partitions a topic has; ErrNoTopic when there is none of that name.
+func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
+	known, err := c.describeTopics(ctx, []string{topic})
+	if err != nil {
+		return 0, err
+	}
+	switch t := known[topic]; {
+	case t == nil:
+		return 0, fmt.Errorf("topic %s: %w", topic, errAnswer)
+	case errors.Is(t.err, kafka.UnknownTopicOrPartition):
+		return 0, fmt.Errorf("topic %s: %w", topic, ErrNoTopic)
+	case t.err != nil:
+		return 0, fmt.Errorf("topic %s: %w", topic, t.err)
+	default:
+		return len(t.leaders), nil
+	}
+}
+
 // createTopics asks the controller. A topic that another process has made
 // meanwhile is no fault: it is verified like any other.
 func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) []error {
@@ -181,7 +199,8 @@ func (c *Client) verifyTopics(ctx context.Context, specs []TopicSpec, known map[
 		t := known[s.Name]
 		if got := len(t.leaders); got != s.Partitions {
 			faults = append(faults, fmt.Errorf(
-				"topic %s has %d partitions, want %d: keys are placed by this number, so either set it to %d here for every topic of the flow, or make the topic anew",
+				"topic %s has %d partitions, want %d: keys are placed by this number. If the topic was made with %d, set that here for every topic of the flow; "+
+					"if partitions were added since, start the flow afresh on new topics",
 				s.Name, got, s.Partitions, got))
 		}
 		if t.replica < s.Replication {

@@ -30,6 +30,8 @@ var (
 	ErrStaleGeneration = errors.New("kafka group generation is over")
 	// ErrTooLarge: a record or call exceeds a configured bound; retrying is useless.
 	ErrTooLarge = errors.New("kafka record is too large")
+	// ErrNoTopic: the cluster has no topic of that name.
+	ErrNoTopic = errors.New("the topic does not exist")
 	// ErrClosed: the object was closed.
 	ErrClosed = errors.New("kafka client is closed")
 

@@ -155,7 +155,8 @@ func (m *Machine) failed(in Failed) {
 		}
 	}
 	if in.Class == Lost {
-		m.finalEnd(in.Class, "%v", err)
+		m.finalEnd(in.Class, "partition %d at offset %d: %v: the log was truncated or created again, or retention has passed the position; "+
+			"bring the records back, or start the flow afresh on new topics", m.cfg.Partition, m.next, err)
 		return
 	}
 	m.endTenure(in.Class, "%T: %v", in.Effect, err)

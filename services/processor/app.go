@@ -62,6 +62,7 @@ type App struct {
 	mu      sync.Mutex
 	owners  map[int32]*running
 	stopped map[int32]string // partitions that need a person, and why
+	misfit  string           // what is wrong with the topic of events as a whole
 }
 
 // running is one owned partition: tenures follow each other until it is given up.
@@ -150,6 +151,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer cancel()
 	var tasks sync.WaitGroup
 	tasks.Go(func() { a.dispatch(work, fetcher) })
+	tasks.Go(func() { a.watchTopic(work) })
 	defer tasks.Wait()
 	defer cancel()
 
@@ -230,6 +232,12 @@ func (a *App) adopt(ctx context.Context, deps owner.Deps, partitions []int32) {
 	defer a.mu.Unlock()
 	for _, p := range partitions {
 		if a.owners[p] != nil {
+			continue
+		}
+		if int(p) >= a.deps.Partitions {
+			// It has no outputs, and nobody but a stranger writes there.
+			a.stopped[p] = a.misfits(int(p) + 1)
+			a.deps.Log.Error("partition stopped: it needs a person", "partition", p, "reason", a.stopped[p])
 			continue
 		}
 		ctx, cancel := context.WithCancel(ctx)
@@ -345,6 +353,9 @@ func (a *App) Ready(context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var errs []error
+	if a.misfit != "" {
+		errs = append(errs, errors.New(a.misfit))
+	}
 	for _, p := range slices.Sorted(maps.Keys(a.stopped)) {
 		errs = append(errs, fmt.Errorf("partition %d stopped: %s", p, a.stopped[p]))
 	}

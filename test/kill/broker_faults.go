@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -197,28 +198,69 @@ func (f *flow) slowBrokerFaults() []fault {
 	}
 }
 
-// refuses wants that a request is answered with 503, for every partition and soon, while Kafka can take nothing.
+// refuses wants that requests of many people, whatever partition they belong to, are answered with 503 while Kafka can
+// take nothing.
 func (f *flow) refuses(ctx context.Context) error {
-	client := http.Client{Timeout: 20 * time.Second}
-	var statuses []int
-	for i := range 2 * partitions {
-		body := fmt.Appendf(nil, `{"batch": [{"type": "track", "event": "Product Viewed", "userId": "refused-%d", "messageId": "refused-%d-%d"}]}`, i, i, time.Now().UnixNano())
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url+"/v1/batch", bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		request.Header.Set("Content-Type", "application/json")
-		request.SetBasicAuth(writeKey, "")
-		answer, err := client.Do(request)
-		if err != nil {
-			return fmt.Errorf("ingest gives no answer while Kafka takes nothing: %w", err)
-		}
-		_, _ = io.Copy(io.Discard, answer.Body) // what it says is of no interest here
-		_ = answer.Body.Close()
-		statuses = append(statuses, answer.StatusCode)
+	statuses := make([]int, 4*partitions)
+	errs := make([]error, len(statuses))
+	var all sync.WaitGroup
+	for i := range statuses {
+		all.Go(func() {
+			body := fmt.Appendf(nil, `{"batch": [{"type": "track", "event": "Product Viewed", "userId": "refused-%d", "messageId": "refused-%d-%d"}]}`, i, i, time.Now().UnixNano())
+			statuses[i], errs[i] = f.offer(ctx, body)
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("ingest gives no answer while Kafka takes nothing: %w", err)
 	}
 	if slices.ContainsFunc(statuses, func(s int) bool { return s != http.StatusServiceUnavailable }) {
 		return fmt.Errorf("ingest answers %v while two of three brokers are gone, want 503", statuses)
 	}
 	return nil
+}
+
+// offer sends a batch once and gives the status of the answer.
+func (f *flow) offer(ctx context.Context, body []byte) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url+"/v1/batch", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.SetBasicAuth(writeKey, "")
+	answer, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, answer.Body) // what it says is of no interest here
+	return answer.StatusCode, answer.Body.Close()
+}
+
+// elects has a broker elected that lacks what was acknowledged since it died: the two others die, and it comes back alone.
+// All of them are there at the end.
+func (f *flow) elects(ctx context.Context, lagging *launch.Broker) error {
+	var others []*launch.Broker
+	var errs []error
+	for _, b := range f.cluster.Brokers {
+		if b != lagging {
+			others = append(others, b)
+			errs = append(errs, b.Kill9())
+		}
+	}
+	errs = append(errs, lagging.Restart(), poll(ctx, patience, func() error {
+		list, err := standings(ctx, []string{lagging.Addr}, schemas.EventsTopic)
+		if err != nil {
+			return err
+		}
+		for p, s := range list {
+			if s.leader < 0 || f.cluster.Broker(s.leader) != lagging {
+				return fmt.Errorf("partition %d: leader %d, in sync %v", p, s.leader, s.inSync)
+			}
+		}
+		return nil
+	}))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return errors.Join(f.cluster.Restart(others...), f.settles(ctx, len(f.cluster.Brokers)))
 }

@@ -17,6 +17,8 @@ type Broker interface {
 	TakeEpoch(id int) partition.Producer
 	// Append waits until all replicas have the batch. The offset is that of its first record.
 	Append(topic int, b Batch) (int64, Code)
+	// Log appends one record to a log of events, numbered by its writer: the same number is the same record.
+	Log(topic, writer, number int) (int64, Code)
 	// Read gives what stands from an offset on, below the high watermark.
 	Read(topic int, from int64) Fetched
 	// Knows says what the topic remembers of a producer.

@@ -12,10 +12,11 @@ var (
 	tellsNobody        = &Difference{"only producers of transactions are described", Embedded}
 	noHoles            = &Difference{"every offset has its record", Simulated}
 	remembersElections = &Difference{"the next leader recognises all five batches", Simulated}
+	remembersMore      = &Difference{"a log recognises a repeat among its last 64 records, whoever wrote them", Simulated}
 	remembersRestarts  = &Difference{"after a restart all five batches are recognised", Embedded}
 )
 
 // BrokerDifferences are all of them.
 var BrokerDifferences = []*Difference{
-	fencesAtOnce, fencesByRefused, closesTheID, forgetsUsedUp, firstIsZero, wrapsEarly, neverForgets, tellsNobody, noHoles, remembersElections, remembersRestarts,
+	fencesAtOnce, fencesByRefused, closesTheID, forgetsUsedUp, firstIsZero, wrapsEarly, neverForgets, tellsNobody, noHoles, remembersElections, remembersMore, remembersRestarts,
 }

@@ -1,5 +1,7 @@
 package contract
 
+import "fmt"
+
 var logCases = []Case{
 	{"a reader gets what stands from its offset on, and nothing at the end", func(s *script) {
 		p := s.take(0, "a/0")
@@ -58,6 +60,22 @@ var logCases = []Case{
 			s.put(0, young, 0, 1, "at 1")
 			s.put(0, p, 1, 1, "fenced")
 		}
+	}},
+	{"a record of a log that is sent again is one record", func(s *script) {
+		s.log(0, 0, "at 0")
+		s.log(1, 0, "at 1")
+		s.log(0, 0, "at 0")
+		s.log(0, 1, "at 2")
+		s.log(1, 0, "at 1")
+		s.log(0, 0, "at 0")
+	}},
+	{"a record of a log that comes very late is written at most once", func(s *script) {
+		for i := range 7 {
+			s.log(0, i, fmt.Sprintf("at %d", i))
+		}
+		s.log(0, 2, "at 2")
+		s.log(0, 1, "disorder", but(remembersMore, "at 1"))
+		s.log(0, 7, "at 7")
 	}},
 	{"the next record may be further on", func(s *script) {
 		p := s.take(0, "a/0")

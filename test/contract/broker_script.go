@@ -52,6 +52,17 @@ func (s *script) answer(topic int, b Batch) string {
 	return fmt.Sprintf("at %d", offset)
 }
 
+// log appends a record to a log of events.
+func (s *script) log(writer, number int, want string, known ...exception) {
+	s.t.Helper()
+	offset, code := s.b.Log(0, writer, number)
+	got := code.String()
+	if code == OK {
+		got = fmt.Sprintf("at %d", offset)
+	}
+	s.expect(got, want, known...)
+}
+
 // some gives values that nobody else has.
 func (s *script) some(n int) []string {
 	var all []string

@@ -26,13 +26,14 @@ type Wire struct {
 	client  *kgo.Client
 	name    string // before the name of each topic and id
 	topics  map[int]bool
-	restart func(clean bool) // nil: it cannot
+	writers map[int]partition.Producer
+	restart func(clean bool)
 }
 
 // NewWire opens one view of a broker; names keep it apart from the others.
 func NewWire(t testing.TB, part Part, brokers []string, restart func(clean bool)) *Wire {
 	t.Helper()
-	w := &Wire{t: t, part: part, brokers: brokers, topics: map[int]bool{}, restart: restart}
+	w := &Wire{t: t, part: part, brokers: brokers, topics: map[int]bool{}, writers: map[int]partition.Producer{}, restart: restart}
 	w.rename()
 	w.dial()
 	t.Cleanup(func() { w.client.Close() })
@@ -44,7 +45,7 @@ func (w *Wire) rename() { w.name = fmt.Sprintf("contract-%d", time.Now().UnixNan
 // Anew is another view of the same broker, over the same connection.
 func (w *Wire) Anew() *Wire {
 	other := *w
-	other.topics = map[int]bool{}
+	other.topics, other.writers = map[int]bool{}, map[int]partition.Producer{}
 	other.rename()
 	return &other
 }
@@ -104,12 +105,26 @@ func (w *Wire) until(what string, there func() error) {
 }
 
 // TakeEpoch waits for a coordinator that is only being made.
-func (w *Wire) TakeEpoch(id int) (p partition.Producer) {
+func (w *Wire) TakeEpoch(id int) partition.Producer {
+	w.t.Helper()
+	name := fmt.Sprintf("%s-id-%d", w.name, id)
+	return w.producer(&name)
+}
+
+// Log writes as an idempotent producer does, whose id is its own for good.
+func (w *Wire) Log(topic, writer, number int) (int64, Code) {
+	w.t.Helper()
+	if _, known := w.writers[writer]; !known {
+		w.writers[writer] = w.producer(nil)
+	}
+	return w.Append(topic, Batch{By: w.writers[writer], Seq: int32(number), Values: []string{fmt.Sprint(number)}})
+}
+
+func (w *Wire) producer(name *string) (p partition.Producer) {
 	w.t.Helper()
 	w.until("take an epoch", func() error {
-		name := fmt.Sprintf("%s-id-%d", w.name, id)
 		request := kmsg.NewPtrInitProducerIDRequest()
-		request.TransactionalID, request.TransactionTimeoutMillis = &name, 60_000
+		request.TransactionalID, request.TransactionTimeoutMillis = name, 60_000
 		answer := coordinate[*kmsg.InitProducerIDResponse](w, request)
 		p = partition.Producer{ID: answer.ProducerID, Epoch: answer.ProducerEpoch}
 		return kerr.ErrorForCode(answer.ErrorCode)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/cohortflow/cohortflow/pkg/event"
 	"github.com/cohortflow/cohortflow/pkg/kafkaio/kafkaiotest"
 	"github.com/cohortflow/cohortflow/pkg/partition"
 	"github.com/cohortflow/cohortflow/test/contract"
@@ -71,6 +72,15 @@ func (b *simBroker) Append(n int, batch contract.Batch) (int64, contract.Code) {
 	if !acknowledged {
 		b.t.Fatal("the replicas do not come along")
 	}
+	return offset, contract.OK
+}
+
+func (b *simBroker) Log(n, writer, number int) (int64, contract.Code) {
+	offset, v := b.w.appendLog(n, &event.Event{Kind: event.KindTick, Source: event.SourceOwner}, uint64(1000*writer+number+1))
+	if v != appended {
+		b.t.Fatal("nobody leads")
+	}
+	b.pass(10)
 	return offset, contract.OK
 }
 

@@ -24,10 +24,12 @@ const (
 	commitUnknownNot
 	suffixLost
 	splitWrite
+	replicaAsked
 	flushedAll
 	evictedKey
 	restored
 	storeRefused
+	loadRefused
 	storeAway
 	rebuilt
 	halfWay
@@ -61,8 +63,8 @@ var counterNames = [counters]string{
 	"process killed", "process paused", "member expelled", "partition of two owners", "clock set back", "clock set ahead",
 	"request lost", "answer lost", "repeat recognised by its sequence", "unacknowledged records truncated", "producer forgotten",
 	"another producer id", "producer closed", "zombie fenced", "checkpoint another one", "produce of a dead owner arrived", "unknown commit was done",
-	"unknown commit was not done", "newest commits lost", "write on both sides of a split", "store flushed", "checkpoint evicted", "store restored from a copy",
-	"store refused", "store away", "rebuilt", "checkpoint within a record", "decided again", "stale fetch", "input twice",
+	"unknown commit was not done", "newest commits lost", "write on both sides of a split", "replica asked", "store flushed", "checkpoint evicted", "store restored from a copy",
+	"store refused", "load refused", "store away", "rebuilt", "checkpoint within a record", "decided again", "stale fetch", "input twice",
 	"forwarded twice", "forwarded", "absorbed", "alias revived", "erased", "suppressed", "tick", "sweep", "warmed", "catalogue changed",
 	"stamp clamped", "restart in a quiet night", "retention", "topic created again", "acknowledged records truncated", "held up and overtaken", "stopped loudly", "stopped in good order", "people loaded again", "sink repeated",
 }

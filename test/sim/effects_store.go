@@ -14,7 +14,8 @@ func (t *tenure) askStore(e partition.Effect) {
 	s := w.store
 	if _, ok := e.(partition.ResetStore); ok {
 		// Before anything that follows: it is waited for.
-		if s.away || s.refuses || !s.serves(p.route) {
+		if s.away || !s.writes(p.route) {
+			p.route = s.primary
 			t.ended = true
 			o.ended(partition.End{Class: partition.NotSent, Reason: "the store was not reset"})
 			return
@@ -43,22 +44,25 @@ func (t *tenure) askStore(e partition.Effect) {
 	}
 	p.ask(&p.redis, func(r *request) {
 		fail := func(class partition.Failure) { r.reply(func() { t.answer(partition.Failed{Effect: e, Class: class}) }) }
-		if s.away || !s.serves(p.route) {
+		if s.away {
 			p.route = s.primary
 			fail(partition.NotSent)
 			return
 		}
+		if !s.serves(p.route) {
+			w.count[replicaAsked]++
+		}
 		kept := s.nodes[p.route].slots[o.number]
 		switch e := e.(type) {
 		case partition.Commit:
-			if s.refuses {
-				w.count[storeRefused]++
-				fail(partition.Refused)
-				return
-			}
-			if !same(kept.checkpoint, e.Expect) {
-				w.count[zombieConflict]++
-				fail(partition.Conflict)
+			if class := s.takes(p.route, o.number, e.Expect); class != 0 {
+				if class == partition.Conflict {
+					w.count[zombieConflict]++
+				} else {
+					w.count[storeRefused]++
+					p.route = s.primary // the connection is given up, and the next one asks anew
+				}
+				fail(class)
 				return
 			}
 			if s.split && p.route != s.primary {
@@ -69,6 +73,11 @@ func (t *tenure) askStore(e partition.Effect) {
 			w.write(p.route, o.number, func(s *slot) { s.apply(&commit) })
 			r.reply(func() { t.answer(partition.Committed{}) })
 		default:
+			if s.full {
+				w.count[loadRefused]++
+				fail(partition.Refused)
+				return
+			}
 			if _, first := e.(partition.LoadCheckpoint); first {
 				w.judge.loaded(t, kept.checkpoint)
 			}

@@ -69,8 +69,12 @@ func (w *world) happen(i *Item) {
 	case kindRestore:
 		w.restore()
 	case kindRefuse:
-		w.store.refuses = true
-		w.after(i.For, func() { w.store.refuses = false })
+		refuses := &w.store.refuses
+		if i.For%2 == 0 {
+			refuses = &w.store.full
+		}
+		*refuses = true
+		w.after(i.For, func() { *refuses = false })
 	case kindAway:
 		w.store.away = true
 		w.after(i.For, func() { w.store.away = false })
@@ -245,7 +249,7 @@ func (w *world) heal() {
 	}
 	w.say("* all faults end")
 	w.healed = true
-	w.store.refuses, w.store.away = false, false
+	w.store.refuses, w.store.full, w.store.away = false, false, false
 	if w.store.split {
 		w.unify()
 	}

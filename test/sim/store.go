@@ -52,7 +52,8 @@ type store struct {
 	lastAt  int64
 	copied  *node // a backup
 	term    int   // counts failovers
-	refuses bool  // no memory, read-only
+	refuses bool  // writes: read-only, too few replicas
+	full    bool  // no memory: what is read in a transaction is refused too
 	away    bool  // nobody answers
 	lag     int64 // longest way to the replica, ms
 }
@@ -67,6 +68,9 @@ func (s *slot) apply(e *partition.Commit) {
 	s.checkpoint = e.Next
 	for _, p := range e.People {
 		s.people[p.Key] = p.Blob
+		if p.Blob == nil {
+			delete(s.people, p.Key)
+		}
 	}
 	for _, b := range e.Deadlines {
 		had := s.buckets[b.ID]
@@ -77,8 +81,23 @@ func (s *slot) apply(e *partition.Commit) {
 	}
 }
 
-// serves says whether a node takes requests as a primary.
+// serves says whether a node writes as a primary. A replica answers those who load.
 func (s *store) serves(n int) bool { return n == s.primary || s.split }
+
+// takes says what a node makes of a commit: 0 = it is done. The checkpoint is looked at first.
+func (s *store) takes(n, p int, expect []byte) partition.Failure {
+	switch {
+	case !same(s.nodes[n].slots[p].checkpoint, expect):
+		return partition.Conflict
+	case !s.writes(n):
+		return partition.Refused
+	default:
+		return 0
+	}
+}
+
+// writes says whether a node writes anything.
+func (s *store) writes(n int) bool { return s.serves(n) && !s.refuses && !s.full }
 
 // write does something to a partition on a node, and on the replica a little later.
 func (w *world) write(n, p int, do func(*slot)) {
@@ -99,7 +118,7 @@ func (w *world) write(n, p int, do func(*slot)) {
 }
 
 // failover makes the replica the primary; what had not reached it is lost. For a while the old
-// one goes on taking the writes of those who have not heard.
+// one goes on taking the writes of those who have not heard, and is a replica then, that some still ask.
 func (w *world) failover(split int64) {
 	s := w.store
 	if s.split {
@@ -112,7 +131,7 @@ func (w *world) failover(split int64) {
 	s.behind, s.primary, s.split = nil, 1-s.primary, true
 	term := s.term
 	for _, p := range w.processes {
-		w.after(w.rng.Int64N(split+1), func() {
+		w.after(w.rng.Int64N(2*split+1), func() {
 			if s.term == term {
 				p.route = s.primary
 			}
@@ -125,14 +144,12 @@ func (w *world) failover(split int64) {
 	})
 }
 
-// unify ends a split: the old primary becomes a copy of the new one.
+// unify ends a split: the old primary becomes a copy of the new one. Connections to it stay, and their
+// owners hear of it when a write is refused.
 func (w *world) unify() {
 	s := w.store
 	s.split = false
 	s.nodes[1-s.primary] = s.nodes[s.primary].clone()
-	for _, p := range w.processes {
-		p.route = s.primary
-	}
 }
 
 // flush loses everything, on both nodes.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 type Kafka struct {
 	Brokers      []string `name:"kafka-brokers" placeholder:"HOST:PORT" help:"Some brokers of the cluster; the others are found through them."`
 	TLS          bool     `name:"kafka-tls" help:"Speak TLS."`
+	Plaintext    bool     `name:"kafka-plaintext" help:"Go without TLS to brokers beyond this machine, where the network is your own."`
 	CAFile       string   `name:"kafka-tls-ca" placeholder:"FILE" help:"PEM of the authorities to trust (default: the system's)."`
 	CertFile     string   `name:"kafka-tls-cert" placeholder:"FILE" help:"PEM of the client's certificate."`
 	KeyFile      string   `name:"kafka-tls-key" placeholder:"FILE" help:"PEM of the client's key."`
@@ -37,11 +40,29 @@ func (k Kafka) Open(clientID string, log *slog.Logger) (*kafkaio.Client, error) 
 	if len(k.Brokers) == 0 {
 		return nil, errors.New("kafka-brokers: none given; name at least one host:port")
 	}
+	if beyond := k.beyond(); beyond != "" && !k.TLS && !k.Plaintext {
+		return nil, fmt.Errorf("kafka-tls is off, and %s is not this machine: what Customer.io sends would cross the network as it is; "+
+			"set kafka-tls, or kafka-plaintext where the network is your own", beyond)
+	}
 	return kafkaio.Open(kafkaio.Config{
 		Brokers: k.Brokers, ClientID: clientID,
 		TLS:  kafkaio.TLSConfig{Enabled: k.TLS, CAFile: k.CAFile, CertFile: k.CertFile, KeyFile: k.KeyFile, ServerName: k.ServerName},
 		SASL: kafkaio.SASLConfig{Mechanism: k.SASL, Username: k.SASLUser, Password: k.SASLPassword},
 	}, log)
+}
+
+// beyond gives a broker that is not on this machine; empty = there is none.
+func (k Kafka) beyond() string {
+	for _, broker := range k.Brokers {
+		host, _, err := net.SplitHostPort(broker)
+		if err != nil || host == "localhost" {
+			continue // what is no address is refused further on
+		}
+		if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+			return broker
+		}
+	}
+	return ""
 }
 
 // Topics says what the flow's topics are like.

@@ -30,7 +30,7 @@ ADDS and REMOVES are what destinations would be sent. They hear of changes alone
 people who would belong on a list and not be sent, or stay on it though they no longer belong there, and what
 to write so that they are.
 
-  cohortctl plan --catalogue new.yaml --kafka-brokers kafka:9092 --redis redis://redis:6379
+  cohortctl plan --catalogue new.yaml --kafka-brokers kafka:9093 --kafka-tls --redis redis://redis:6379
 
 Exit codes: 0, 1 where no plan can be made, 2 for wrong usage, 3 if more than --fail-above people would move.`
 

@@ -67,6 +67,8 @@ spec:
         - {name: COHORTFLOW_KAFKA_BROKERS, value: {{ join "," $v.kafka.brokers | quote }}}
         {{- if $v.kafka.tls.enabled }}
         - {name: COHORTFLOW_KAFKA_TLS, value: "true"}
+        {{- else }}
+        - {name: COHORTFLOW_KAFKA_PLAINTEXT, value: "true"}
         {{- end }}
         {{- with $v.kafka.sasl }}{{ if .mechanism }}
         - {name: COHORTFLOW_KAFKA_SASL, value: {{ .mechanism | quote }}}

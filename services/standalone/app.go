@@ -82,6 +82,9 @@ func Run(ctx context.Context, cfg Config, tel *telemetry.T) error {
 		return err
 	}
 	health := lifecycle.NewHealth()
+	if f.broker != nil {
+		health.Add("broker", f.broker.Ready)
+	}
 	health.Add("kafka", f.kafka.Ping)
 	health.Add("processor", func(ctx context.Context) error {
 		if err := decide.Ready(ctx); err != nil {
@@ -117,6 +120,7 @@ func Run(ctx context.Context, cfg Config, tel *telemetry.T) error {
 		"console", answers.Addr().String(), "admin", cfg.Admin.Listen, "clock", cfg.Clock.Clock, "partitions", cfg.Partitions, "cohorts", len(f.rules.Cohorts))
 	err = lifecycle.Run(ctx, tel.Log, cfg.Admin.StopTimeout,
 		admin,
+		lifecycle.Component{Name: "broker", Run: f.watchBroker},
 		lifecycle.HTTP("registry", names, &http.Server{Handler: f.registry.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}, time.Second),
 		lifecycle.Component{Name: "console", Run: func(ctx context.Context) error { return tell.Serve(ctx, answers) }},
 		lifecycle.Component{Name: "sink", Run: deliver.Run},
@@ -181,6 +185,15 @@ func lay(ctx context.Context, cfg *Config, log *slog.Logger) (*foundation, error
 		return f, err
 	}
 	return f, nil
+}
+
+// watchBroker ends with an error when the embedded broker has to be started anew.
+func (f *foundation) watchBroker(ctx context.Context) error {
+	if f.broker == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return f.broker.Watch(ctx)
 }
 
 func (f *foundation) openStore(cfg *Config, log *slog.Logger) (*redisstate.Store, error) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -29,6 +30,7 @@ type KafkaConfig struct {
 type Kafka struct {
 	Addr    string
 	cluster *kfake.Cluster
+	disk    *disk
 }
 
 // StartKafka starts a broker on the log in cfg.Dir. What it has acknowledged before a
@@ -42,8 +44,9 @@ func StartKafka(cfg KafkaConfig, log *slog.Logger) (*Kafka, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafka-listen %q: the port is no number: %w", cfg.Listen, err)
 	}
+	d := &disk{dir: cfg.Dir}
 	opts := []kfake.Opt{
-		kfake.NumBrokers(1), kfake.ClusterID("cohortflow"), kfake.DataDir(cfg.Dir), kfake.WithLogger(logger{log}),
+		kfake.NumBrokers(1), kfake.ClusterID("cohortflow"), kfake.DataDir(cfg.Dir), kfake.WithLogger(logger{log, d}),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
 			var l net.ListenConfig
 			return l.Listen(context.Background(), network, net.JoinHostPort(host, portText))
@@ -64,18 +67,34 @@ func StartKafka(cfg KafkaConfig, log *slog.Logger) (*Kafka, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded broker on %s (--kafka-listen) with the log in %s: %w", cfg.Listen, cfg.Dir, err)
 	}
+	d.refuse(cluster)
 	debug.FreeOSMemory() // opening read whole segments; give the memory back
-	return &Kafka{Addr: cluster.ListenAddrs()[0], cluster: cluster}, nil
+	return &Kafka{Addr: cluster.ListenAddrs()[0], cluster: cluster, disk: d}, nil
 }
+
+// Ready is nil while everything that was taken has been written.
+func (k *Kafka) Ready(context.Context) error { return k.disk.err() }
+
+// Watch returns when ctx ends. After a write that failed, as on a full disk, the broker takes nothing until it is
+// started anew: Watch returns an error as soon as there is room for that.
+func (k *Kafka) Watch(ctx context.Context) error { return k.disk.watch(ctx, time.Second) }
 
 // Close ends the broker and writes what it holds.
 func (k *Kafka) Close() { k.cluster.Close() }
 
 // logger carries the broker's words to ours.
-type logger struct{ log *slog.Logger }
+type logger struct {
+	log  *slog.Logger
+	disk *disk
+}
 
 func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	if level <= kfake.LogLevelWarn {
-		l.log.Warn("embedded broker", "detail", fmt.Sprintf(format, args...))
+		text := fmt.Sprintf(format, args...)
+		if l.disk.heard(text) {
+			l.log.Error("embedded broker takes nothing more", "detail", text)
+			return
+		}
+		l.log.Warn("embedded broker", "detail", text)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -201,23 +200,36 @@ func (f *flow) slowBrokerFaults() []fault {
 // refuses wants that requests of many people, whatever partition they belong to, are answered with 503 while Kafka can
 // take nothing.
 func (f *flow) refuses(ctx context.Context) error {
-	statuses := make([]int, 4*partitions)
+	statuses, err := f.offers(ctx)
+	if err != nil {
+		return fmt.Errorf("ingest gives no answer while Kafka takes nothing: %w", err)
+	}
+	if statuses[http.StatusServiceUnavailable] != offered {
+		return fmt.Errorf("ingest answers %v while two of three brokers are gone, want 503", statuses)
+	}
+	return nil
+}
+
+// offered is how many people offers speaks for.
+const offered = 4 * partitions
+
+// offers sends one event of each of many people, all at once, and tells how many were answered how.
+func (f *flow) offers(ctx context.Context) (map[int]int, error) {
+	statuses := make([]int, offered)
 	errs := make([]error, len(statuses))
 	var all sync.WaitGroup
 	for i := range statuses {
 		all.Go(func() {
-			body := fmt.Appendf(nil, `{"batch": [{"type": "track", "event": "Product Viewed", "userId": "refused-%d", "messageId": "refused-%d-%d"}]}`, i, i, time.Now().UnixNano())
+			body := fmt.Appendf(nil, `{"batch": [{"type": "track", "event": "Product Viewed", "userId": "o-%d", "messageId": "o-%d-%d"}]}`, i, i, time.Now().UnixNano())
 			statuses[i], errs[i] = f.offer(ctx, body)
 		})
 	}
 	all.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("ingest gives no answer while Kafka takes nothing: %w", err)
+	counts := make(map[int]int)
+	for _, s := range statuses {
+		counts[s]++
 	}
-	if slices.ContainsFunc(statuses, func(s int) bool { return s != http.StatusServiceUnavailable }) {
-		return fmt.Errorf("ingest answers %v while two of three brokers are gone, want 503", statuses)
-	}
-	return nil
+	return counts, errors.Join(errs...)
 }
 
 // offer sends a batch once and gives the status of the answer.

@@ -158,9 +158,16 @@ func (l *life) nonsense() {
 	l.c.note("nonsense", "")
 }
 
-// post repeats a request until it is answered by anything but an error of the server's; true = with success.
+// post repeats a request until it is answered by anything but an error of the server's; true = with success. When the
+// lives are over and nobody answers any more it is given up: the test has failed by then.
 func (l *life) post(path string, body []byte, credentials func(*http.Request)) bool {
+	var over time.Time
 	for {
+		if l.ctx.Err() != nil && over.IsZero() {
+			over = time.Now()
+		} else if !over.IsZero() && time.Since(over) > 2*patience {
+			return false
+		}
 		request, err := http.NewRequestWithContext(context.WithoutCancel(l.ctx), http.MethodPost, l.c.url+path, bytes.NewReader(body))
 		if err != nil {
 			panic(err) // of an address that never changes

@@ -50,6 +50,7 @@ type auditor struct {
 	later       map[string]bool // people of whom there is news that is not folded
 	byID        map[string]*entry
 	byPerson    map[string][]*entry // enter and exit, in order
+	refused     map[string]bool     // ids of transitions that SalesWings has refused, at some time
 }
 
 // entry is a transition and where it stands.
@@ -62,7 +63,7 @@ type entry struct {
 func newAuditor(books Books, options Options) *auditor {
 	return &auditor{
 		books: books, options: options, codec: newCodec(), report: newReport(),
-		later: map[string]bool{}, byID: map[string]*entry{}, byPerson: map[string][]*entry{},
+		later: map[string]bool{}, byID: map[string]*entry{}, byPerson: map[string][]*entry{}, refused: map[string]bool{},
 	}
 }
 

@@ -29,6 +29,7 @@ func (a *auditor) judgeReceipts() {
 			if r.Destination != salesWings {
 				continue
 			}
+			a.refused[r.ID] = a.refused[r.ID] || r.Outcome == "dead_letter"
 			if outcomes[r.ID] == nil {
 				outcomes[r.ID] = make(map[string]int)
 			}
@@ -101,7 +102,13 @@ func (a *auditor) judgeTaken() {
 		last[of] = t
 	}
 	for of, t := range last {
-		if n := newest[of]; n.Version > t.Version {
+		n := newest[of]
+		switch {
+		case n.Version <= t.Version:
+		case a.refused[n.ID]:
+			// It was told again behind an older one, and refused that time. Whoever looks at dead letters sees it.
+			a.count("newest activities refused when told again", 1)
+		default:
 			a.report.find(Disorder, salesWings, "of %s and %s it got transition %s, version %d, last, and %s, version %d, before", of.person, of.cohort, t.ID, t.Version, n.ID, n.Version)
 		}
 	}

@@ -236,7 +236,13 @@ func (f *fold) settle(l *lane, p *person, r *rule, at, offset int64) bool {
 // as good as any.
 func (f *fold) told(p *person, r *rule, offset int64) []*entry {
 	f.report.Counts["decisions that hang on events of long ago"]++
-	return f.said[fmt.Sprint(p.key, " ", r.key, " ", offset)]
+	list := f.said[fmt.Sprint(p.key, " ", r.key, " ", offset)]
+	for _, s := range p.steps[r.key] {
+		if s.offset == offset && s.class != classContacts && len(list) > 0 {
+			list = list[1:] // a deadline that was due before the record
+		}
+	}
+	return list
 }
 
 // reach takes in how the person can be reached; true = that has changed.

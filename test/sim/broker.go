@@ -107,6 +107,7 @@ func (w *world) append(t *topic, by partition.Producer, seq int32, batch []recor
 	case s == nil: // forgotten or never seen: any epoch and any sequence are taken
 		s = &writerState{epoch: by.Epoch, next: seq}
 		t.writers[by.ID] = s
+	case w.lacks(noFence):
 	case by.Epoch < s.epoch:
 		return -1, fenced
 	case by.Epoch > s.epoch:
@@ -114,7 +115,7 @@ func (w *world) append(t *topic, by partition.Producer, seq int32, batch []recor
 			return -1, disorder
 		}
 		*s = writerState{epoch: by.Epoch}
-	case seq != s.next:
+	case seq != s.next && !w.lacks(noSequences):
 		for _, b := range s.last {
 			if b.count == int32(len(batch)) && b.seq == seq {
 				w.count[repeatRecognised]++
@@ -187,6 +188,15 @@ func (w *world) raise(t *topic, to int64) {
 	}
 }
 
+// whenAcked is whenHigh for whoever has appended.
+func (w *world) whenAcked(t *topic, end int64, f, lost func()) {
+	if w.lacks(noReplicas) {
+		f()
+		return
+	}
+	w.whenHigh(t, end, f, lost)
+}
+
 // whenHigh runs f once everything below end is on all replicas, or lost when its leader goes.
 func (w *world) whenHigh(t *topic, end int64, f, lost func()) {
 	if t.high >= end {
@@ -245,8 +255,12 @@ func (t *topic) remember() {
 }
 
 // takeEpoch is InitProducerID.
-func (b *broker) takeEpoch(p int) partition.Producer {
+func (w *world) takeEpoch(p int) partition.Producer {
+	b := w.broker
 	e := &b.epochs[p]
+	if w.lacks(noEpochs) && e.Epoch >= 0 {
+		return *e
+	}
 	if e.Epoch >= closingEpoch-1 {
 		*e = partition.Producer{ID: b.newID(), Epoch: -1}
 	}

@@ -19,6 +19,7 @@ type Campaign struct {
 	Keep        int           // failures after which it stops; 0 = 1
 	Every       time.Duration // between two lines of progress; 0 = none
 	Tell        func(line string)
+	Weak        Weak // rule that the worlds leave out
 }
 
 // Result is what a campaign has found.
@@ -64,7 +65,9 @@ func (c Campaign) Run(ctx context.Context) Result {
 				if seed >= c.From+c.Seeds {
 					break
 				}
-				r := play(Draw(seed), nil)
+				p := Draw(seed)
+				p.Weak = c.Weak
+				r := play(p, nil)
 				sum.add(&r.Count)
 				steps += int64(r.Steps)
 				done.Add(1)

@@ -47,7 +47,7 @@ func (b *simBroker) pass(ms int64) { b.w.until(b.w.now + ms) }
 
 func (b *simBroker) Part() contract.Part { return contract.Simulated }
 
-func (b *simBroker) TakeEpoch(id int) partition.Producer { return b.w.broker.takeEpoch(id) }
+func (b *simBroker) TakeEpoch(id int) partition.Producer { return b.w.takeEpoch(id) }
 
 func (b *simBroker) Append(n int, batch contract.Batch) (int64, contract.Code) {
 	b.t.Helper()

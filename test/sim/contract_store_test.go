@@ -22,7 +22,7 @@ func (s *simStore) Commit(p int, c partition.Commit) contract.Verdict {
 	if s.w.store.away {
 		return contract.Unavailable
 	}
-	switch s.w.store.takes(s.route, p, c.Expect) {
+	switch s.w.store.takes(s.route, p, c.Expect, false) {
 	case partition.Conflict:
 		return contract.Conflict
 	case partition.Refused:

@@ -39,7 +39,7 @@ func (t *tenure) carryOut(e partition.Effect) {
 		t.fence(e)
 	case partition.TakeEpoch:
 		t.askKafka(e, partition.Ambiguous, func() partition.Input {
-			t.producer = w.broker.takeEpoch(o.number)
+			t.producer = w.takeEpoch(o.number)
 			return partition.EpochTaken{ProducerID: t.producer.ID, Epoch: t.producer.Epoch}
 		})
 	case partition.PeekTail:

@@ -88,7 +88,7 @@ func (p *process) appendBatch(n int, batch []*event.Event, token uint64, left in
 			}
 			end = offset + 1
 		}
-		w.whenHigh(t, end, func() { r.reply(func() { tell(written) }) }, r.vanish)
+		w.whenAcked(t, end, func() { r.reply(func() { tell(written) }) }, r.vanish)
 	}, again)
 }
 

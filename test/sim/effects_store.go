@@ -55,7 +55,7 @@ func (t *tenure) askStore(e partition.Effect) {
 		kept := s.nodes[p.route].slots[o.number]
 		switch e := e.(type) {
 		case partition.Commit:
-			if class := s.takes(p.route, o.number, e.Expect); class != 0 {
+			if class := s.takes(p.route, o.number, e.Expect, w.lacks(noCompare)); class != 0 {
 				if class == partition.Conflict {
 					w.count[zombieConflict]++
 				} else {
@@ -67,6 +67,12 @@ func (t *tenure) askStore(e partition.Effect) {
 			}
 			if s.split && p.route != s.primary {
 				w.count[splitWrite]++
+			}
+			if w.lacks(noAtomic) && w.rng.IntN(16) == 0 {
+				people := partition.Commit{Next: kept.checkpoint, People: commit.People}
+				w.write(p.route, o.number, func(s *slot) { s.apply(&people) })
+				fail(partition.Ambiguous)
+				return
 			}
 			done = true
 			w.judge.committed(o.number, &commit)

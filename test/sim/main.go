@@ -22,7 +22,13 @@ func main() {
 	flag.Uint64Var(&c.Seeds, "seeds", 100_000, "seeds to run")
 	flag.IntVar(&c.Workers, "workers", 0, "runs at a time; 0 = one for each core")
 	flag.IntVar(&c.Keep, "keep", 10, "failures after which it stops")
+	weak := flag.String("weak", "", "rule of Kafka or the store that the world leaves out: the campaign has to fail then")
 	flag.Parse()
+	var err error
+	if c.Weak, err = parseWeak(*weak); err != nil {
+		fmt.Fprintln(os.Stderr, "sim:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	r := c.Run(ctx)

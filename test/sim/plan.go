@@ -15,6 +15,7 @@ type Plan struct {
 	Seed  uint64
 	Knobs Knobs
 	Items []Item
+	Weak  Weak // rule that the world leaves out
 }
 
 // Knobs are the settings of a run.

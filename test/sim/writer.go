@@ -119,7 +119,7 @@ func (t *tenure) produce(by partition.Producer, out partition.Output, seq int32,
 		offset, v := w.append(topic, by, seq, batch)
 		switch v {
 		case appended:
-			w.whenHigh(topic, offset+int64(len(batch)), func() { r.reply(func() { tell(offset, written) }) }, r.vanish)
+			w.whenAcked(topic, offset+int64(len(batch)), func() { r.reply(func() { tell(offset, written) }) }, r.vanish)
 		case fenced:
 			w.count[zombieFenced]++
 			r.reply(func() { tell(-1, refused) })

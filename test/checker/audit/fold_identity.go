@@ -93,8 +93,9 @@ func (f *fold) inherit(l *lane, p *person, r *rule, h *handover, offset int64) (
 		p.tell(r.key, step{enter: enter, at: at, class: class, near: true, offset: offset})
 	}
 	switch {
-	case r.path && (in != now || held) && r.stay(&p.history, l.logTime):
-		// Whoever may stay is in or not by when they entered, and that may lie behind the newest events.
+	case r.path && (in || now || held) && r.stay(&p.history, l.logTime):
+		// Whoever may stay is in or not by when they entered, and that may lie behind the newest events. So may it for
+		// somebody who is in by what was handed over late: the product no longer has it next to what is newer.
 		told := f.told(p, r, offset)
 		for _, e := range told {
 			at = e.EffectiveAt

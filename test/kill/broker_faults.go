@@ -116,21 +116,13 @@ func (f *flow) brokerFaults() []fault {
 			err := errors.Join(f.services["processor"].kill(), f.start("processor"), f.services["processor"].ready(ctx, patience), pause(ctx, absence))
 			return errors.Join(err, first.Resume(), f.settles(ctx, len(f.cluster.Brokers)))
 		}},
-		{"two of three are gone: nothing is acknowledged", func(ctx context.Context) error {
+		{"two of three are killed, nothing is acknowledged, and the third", func(ctx context.Context) error {
 			leader, followers, err := f.roles(ctx, 0)
 			if err != nil {
 				return err
 			}
-			gone := []*launch.Broker{leader, followers[0]}
-			err = errors.Join(leader.Kill9(), followers[0].Kill9(), f.settles(ctx, 1), f.refuses(ctx))
-			return whole(ctx, err, gone...)
-		}},
-		{"all three are killed and come back", func(ctx context.Context) error {
-			var errs []error
-			for _, b := range f.cluster.Brokers {
-				errs = append(errs, b.Kill9())
-			}
-			return whole(ctx, errors.Join(errs...), f.cluster.Brokers...)
+			err = errors.Join(leader.Kill9(), followers[0].Kill9(), f.settles(ctx, 1), f.refuses(ctx), followers[1].Kill9())
+			return whole(ctx, err, f.cluster.Brokers...)
 		}},
 	}
 }
@@ -139,6 +131,21 @@ func (f *flow) brokerFaults() []fault {
 func (f *flow) slowBrokerFaults() []fault {
 	n := len(f.cluster.Brokers)
 	return []fault{
+		{"all three are killed at once and come back", func(ctx context.Context) error {
+			var errs []error
+			for _, b := range f.cluster.Brokers {
+				errs = append(errs, b.Kill9())
+			}
+			return errors.Join(append(errs, f.cluster.Restart(f.cluster.Brokers...), f.settles(ctx, n))...)
+		}},
+		{"two of three are killed and come back", func(ctx context.Context) error {
+			leader, followers, err := f.roles(ctx, 1)
+			if err != nil {
+				return err
+			}
+			err = errors.Join(leader.Kill9(), followers[1].Kill9(), f.settles(ctx, 1), f.refuses(ctx))
+			return errors.Join(err, f.cluster.Restart(leader, followers[1]), f.settles(ctx, n))
+		}},
 		{"a follower is killed and comes back", func(ctx context.Context) error {
 			_, followers, err := f.roles(ctx, 0)
 			if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/cohortflow/cohortflow/schemas"
 )
 
-// Three brokers, every record on each: whatever may happen to them happens.
+// Three brokers, every record on each: whatever may happen to them happens, and in the end what must not.
 func TestBrokers_FailInEveryWay(t *testing.T) {
 	f := beginOn(t, t.TempDir(), parts{cluster: true})
 	for _, name := range []string{"processor", "sink"} {
@@ -26,12 +26,18 @@ func TestBrokers_FailInEveryWay(t *testing.T) {
 		faults = append(faults, f.slowBrokerFaults()...)
 	}
 	f.endure(t, faults)
+	if t.Failed() {
+		return
+	}
+	if err := f.services["processor-2"].stop(); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("UncleanElectionStopsLoudly", f.uncleanElection)
 }
 
 // An unclean election takes back what was acknowledged. Nothing can make that good, so every partition that lost what
 // it has worked off stops, also when its log has grown again, and says what happened.
-func TestBrokers_UncleanElectionStopsLoudly(t *testing.T) {
-	f := beginOn(t, t.TempDir(), parts{cluster: true})
+func (f *flow) uncleanElection(t *testing.T) {
 	w := f.witness(t)
 	_, silence := f.live(t)
 	ctx := t.Context()

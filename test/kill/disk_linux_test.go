@@ -117,6 +117,7 @@ func TestDisk_FullLosesNothingThatWasAcknowledged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}
+	t.Parallel() // it waits more than it works
 	disk := smallDisk(t)
 	f := wholeFlow(t, filepath.Join(disk, "data"))
 	filler := filepath.Join(disk, "filler")

@@ -42,12 +42,14 @@ var sequenceCases = []Case{
 		old := s.take(0, "a/0")
 		s.put(0, old, 0, 1, "at 0")
 		s.put(0, old, 1, 1, "at 1")
+		s.put(0, old, 2, 1, "at 2")
 		young := s.take(0, "a/1")
+		s.put(0, young, 3, 1, "disorder")
 		s.put(0, young, 2, 1, "disorder")
-		s.put(0, young, 1, 1, "disorder")
-		s.put(0, young, 0, 1, "at 2")
-		s.put(0, young, 0, 1, "at 2")
-		s.put(0, young, 1, 1, "at 3")
+		s.put(0, young, 0, 1, "at 3")
+		s.put(0, young, 0, 1, "at 3")
+		s.put(0, young, 2, 1, "disorder")
+		s.put(0, young, 1, 1, "at 4")
 	}},
 	{"sequences of two topics are apart", func(s *script) {
 		p := s.take(0, "a/0")

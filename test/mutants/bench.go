@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -34,6 +35,15 @@ func newBench(root, dir string, s *suite) (*bench, error) {
 		// Of the module of tests only this folder, which needs nothing but the modules copied.
 		if err := os.CopyFS(filepath.Join(dir, "test", s.beside), os.DirFS(filepath.Join(root, "test", s.beside))); err != nil {
 			return nil, fmt.Errorf("copy the tests: %w", err)
+		}
+		all, err := filepath.Glob(filepath.Join(dir, "test", s.beside, "*_test.go"))
+		for _, path := range all {
+			if !slices.Contains(s.needed, filepath.Base(path)) {
+				err = errors.Join(err, os.Remove(path))
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("leave tests out: %w", err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, "test", "go.mod"), []byte("module github.com/cohortflow/cohortflow/test\n\ngo 1.26.0\n"), 0o600); err != nil {
 			return nil, fmt.Errorf("make a module of the tests: %w", err)

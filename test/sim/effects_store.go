@@ -76,6 +76,9 @@ func (t *tenure) askStore(e partition.Effect) {
 			}
 			done = true
 			w.judge.committed(o.number, &commit)
+			if commit.Checkpoint.Ordinal > 0 && w.plan.Knobs.DieWithin && !w.healed {
+				w.after(w.rng.Int64N(10), func() { w.happen(&Item{Kind: kindKill, Who: p.number}) })
+			}
 			w.write(p.route, o.number, func(s *slot) { s.apply(&commit) })
 			r.reply(func() { t.answer(partition.Committed{}) })
 		default:

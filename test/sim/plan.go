@@ -26,6 +26,7 @@ type Knobs struct {
 	SweepEvery  int64 // ms
 	Slow        int64 // longest way to all replicas, ms
 	Long        bool  // at the end time goes on until every window has run out
+	DieWithin   bool  // a process dies soon after it has committed in the middle of a record
 }
 
 // Item is one thing that happens: an input or a fault.
@@ -150,6 +151,7 @@ func Draw(seed uint64) *Plan {
 			}
 		}
 	}
+	p.Knobs.DieWithin = seed%2 == 0 && !p.faultless()
 	p.crowd()
 	p.sort()
 	return p

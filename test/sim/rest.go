@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
@@ -13,12 +14,18 @@ import (
 
 // settle lets time go on until every partition has come to rest.
 func (w *world) settle(limit int64) {
-	end, quiet := w.now+limit, 0
+	end, quiet, untold := w.now+limit, 0, 0
 	why := ""
 	for w.failure == nil && w.now < end {
 		w.until(w.now + second/2)
 		if why = w.restless(); why != "" {
 			quiet = 0
+			if untold++; !strings.HasSuffix(why, untoldPosition) {
+				untold = 0
+			}
+			if untold > 120 { // a minute: the next heartbeat would tell it
+				break
+			}
 			continue
 		}
 		if quiet++; quiet > 1 {
@@ -27,6 +34,8 @@ func (w *world) settle(limit int64) {
 	}
 	w.fail("stuck: %s", why)
 }
+
+const untoldPosition = "the watermark has not told the position"
 
 // restless says what is not done yet; empty = nothing.
 func (w *world) restless() string {
@@ -65,7 +74,7 @@ func (w *world) restlessAt(n int) string {
 	case c.Catalogue != catalogues[o.tenure.text].Revision():
 		return "another catalogue is in force than its owner wants"
 	case mark == nil || mark.Processed != log.end():
-		return "the watermark has not told the position"
+		return untoldPosition
 	}
 	for i := range w.processes {
 		if other := w.processes[i].owned[n]; other != nil && other != o {

@@ -29,6 +29,12 @@ func (f *flow) chain(ctx context.Context, name string, steps []step) (deaths []d
 			f.services[name].more = []string{"--processor-group", fmt.Sprintf("kill-%d", i)}
 		}
 		d, err := f.die(ctx, s, 1)
+		if d.late && s.prepare == newCatalogue {
+			// The death before may have come before its catalogue had reached the log. Then this one was in force already.
+			if err = f.services[name].stop(); err == nil {
+				d, err = f.die(ctx, s, 1)
+			}
+		}
 		if err != nil {
 			return deaths, err
 		}

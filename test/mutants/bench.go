@@ -84,7 +84,7 @@ func (b *bench) test(ctx context.Context) (verdict, error) {
 	}
 	v.caught, v.by = true, "a panic"
 	if found := b.suite.failed.FindStringSubmatch(v.output); found != nil {
-		v.by = found[1] + found[2]
+		v.by = strings.Join(found[1:], "")
 	}
 	return v, nil
 }

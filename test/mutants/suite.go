@@ -31,10 +31,10 @@ func suites() []suite {
 		},
 		{
 			target: "partition",
-			tests:  []string{"-run", "^TestSeeds$", "-vet=off", "-timeout=900s", "./test/sim"},
+			tests:  []string{"-skip", "^Test(Run_|Shrink_|Replay)", "-vet=off", "-timeout=900s", "./pkg/partition", "./test/sim"},
 			beside: "sim",
 			needed: []string{"sim_test.go", "race_test.go", "norace_test.go"},
-			failed: regexp.MustCompile(`(seed \d+: .*)|^panic: (test timed out)`),
+			failed: regexp.MustCompile(`(?m)(seed \d+: .*)|^panic: (test timed out)|^--- FAIL: (\S+)`),
 			table:  slices.Concat(beginning(), publishing(), passing()),
 		},
 	}

@@ -20,12 +20,15 @@ func passing() []mutant {
 		change("people.go", "		case r.dirty || r.frozen:\n", "		case r.dirty:\n", "somebody in the commit under way could be evicted"),
 		change("sweep.go", "m.loaded.number != m.sweep || !m.current(m.loaded.checkpoint) {", "m.loaded.number != m.sweep {", "a sweep would look at people as they were before a commit").
 			equivalent("the Step that brings a slice takes it in, and nothing is committed in between"),
-		change("sweep.go", "	case m.current(in.Checkpoint):\n", "	case m.known(in.Checkpoint):\n", "a sweep would take in a slice that a commit has passed"),
+		change("sweep.go", "	case m.current(in.Checkpoint):\n", "	case m.known(in.Checkpoint):\n", "a sweep would take in a slice that a commit has passed").
+			equivalent("whoever takes it in looks at its checkpoint again, and has it loaded anew"),
 		change("sweep.go", "		if p.slice == m.sweep {\n", "		if p.slice == m.sweep && false {\n", "a sweep would leave out people who are not stored yet"),
 		change("sweep.go", "	slices.Sort(keys)\n", "", "a sweep would decide in the order of the store"),
 		change("sweep.go", "	if !any || m.sweep != sweepIdle {\n", "	if !any {\n", "a sweep under way would begin anew when a cohort is known"),
 		change("identity.go", "		state = m.program.Append(nil, q)\n", "		state = nil\n", "a merge would hand over nothing"),
-		change("identity.go", "return at >= 0 && key <= slices.Min(path[at:])", "return at >= 0 && key < slices.Min(path[at:])", "aliases in a circle would stay one for ever"),
+		change("identity.go", "return at >= 0 && key <= slices.Min(path[at:])", "return at >= 0 && key < slices.Min(path[at:])", "a key would end a circle only below all of it").
+			equivalent("a smallest key ends it the first time round, before it can stand in the path itself"),
+		change("identity.go", "return at >= 0 && key <= slices.Min(path[at:])", "return at >= 0 && key >= slices.Max(path[at:])", "another key of a circle would become a person again"),
 		change("identity.go", "	e.Properties.Numbers[event.PropertyHops] = hops + 1\n", "	e.Properties.Numbers[event.PropertyHops] = hops\n", "a record would go round a circle for ever"),
 		change("identity.go", "	m.send(e)\n	m.Stats.Forwarded++\n	return true\n}", "	m.Stats.Forwarded++\n	return true\n}", "what an alias does would be lost"),
 		change("identity.go", "		if q.Into() == of {\n", "		if true {\n", "an erasure would take a key that is another person's by now"),

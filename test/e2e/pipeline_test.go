@@ -125,7 +125,13 @@ func (p *pipeline) client() *kafkaio.Client {
 // drain moves log time past every deadline and waits until all is worked off.
 func (p *pipeline) drain() {
 	p.t.Helper()
-	body := fmt.Appendf(nil, `{"advance_to": %d}`, drained)
+	p.advance(drained)
+}
+
+// advance moves log time to an instant, in ms, and waits until all is worked off.
+func (p *pipeline) advance(to int64) {
+	p.t.Helper()
+	body := fmt.Appendf(nil, `{"advance_to": %d}`, to)
 	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, "http://"+p.cfg.Addresses.Admin+"/clock", bytes.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)

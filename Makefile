@@ -47,7 +47,7 @@ test: $(TOOLS)/gotestsum ## Run every test of every module, on embedded and on r
 	fi
 	@$(TOOLS)/gotestsum --format standard-quiet -- $(TESTFLAGS) work
 	@echo "make test: $(CHECKS) random catalogues and histories, the engine against the naive evaluator"
-	@go test -count=1 -run '^TestFold_EqualsNaiveEvaluator$$' -rapid.checks=$(CHECKS) ./pkg/cohort
+	@go test -count=1 ./pkg/cohort -run '^TestFold_EqualsNaiveEvaluator$$' -rapid.checks=$(CHECKS)
 
 .PHONY: e2e
 e2e: ## Run only the end-to-end suites in test/

@@ -1,8 +1,12 @@
 package partition
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/event"
@@ -144,5 +148,58 @@ func TestFetched_TakesWhatIsNewInAnOverlap(t *testing.T) {
 	o.turns(500)
 	if at, _, _ := o.m.Position(); at != from+3 {
 		t.Fatalf("at offset %d, want %d", at, from+3)
+	}
+}
+
+// Without a checkpoint nobody knows of which offset the people in the store are, and the next answer may come
+// from a node that this owner has never written to: until the first commit is answered nothing is read.
+func TestRebuild_ReadsNothingFromAStoreWithoutACheckpoint(t *testing.T) {
+	w := newWorld(t, 1)
+	w.faults = false
+	add := func(name, person string) {
+		w.add(&event.Event{Kind: event.KindTrack, Name: name, ID: person, Person: person, EventAt: w.now, AcceptedAt: w.now}, w.now)
+	}
+	w.catalogue("rules")
+	add("order", "p0")
+	o := w.begin()
+	for o.m.commit == nil || !o.m.commit.asked {
+		o.turn()
+		if o.dead {
+			t.Fatalf("ended: %+v", o.end)
+		}
+	}
+	from := o.position
+	o.later = nil  // the commit is not answered
+	clock := w.now // the log runs ahead of it
+	w.now += 240 * minute
+	add("order", "p1")
+	w.now += 240 * minute
+	add("view", "p0")
+	o.position = int64(len(w.log))
+	o.step(Fetched{Records: w.log[from:], From: from, Next: o.position, End: o.position})
+	for o.m.Ready() {
+		o.step(Continue{Now: clock})
+	}
+	if at, _, _ := o.m.Position(); at != o.position || o.m.waiting != nil {
+		t.Fatalf("at offset %d of %d, waits for %T", at, o.position, o.m.waiting)
+	}
+}
+
+// What was lost together with its checkpoint counts for nothing, and none of it is left.
+func TestRebuild_EndsWhereItWasOverAStoreThatLostItsCheckpoint(t *testing.T) {
+	w := newWorld(t, 1)
+	w.live(40)
+	w.settle(t)
+	want := w.store.clone()
+	w.store.checkpoint = nil
+	for _, key := range append(slices.Collect(maps.Keys(w.store.people)), "nobody") {
+		w.store.people[key] = []byte("of no known offset")
+	}
+	for id := range w.store.buckets {
+		w.store.buckets[id] = []byte("of no known offset")
+	}
+	w.settle(t)
+	if diff := cmp.Diff(want.people, w.store.people); diff != "" {
+		t.Fatalf("people (-before +rebuilt):\n%s", diff)
 	}
 }

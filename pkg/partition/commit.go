@@ -23,6 +23,12 @@ type freeze struct {
 	asked  bool
 }
 
+// nobodyStored says that the first commit of a rebuild is still to come, or has not been answered. What a
+// store without a checkpoint has is of no known offset: it is never read, and that commit takes its place.
+// A removal by itself would not do: after a failover another node, which also lacks the checkpoint, has it all.
+// Whom the commit under way holds is in memory.
+func (m *Machine) nobodyStored() bool { return m.expect == nil }
+
 // progressed says whether there is anything that a commit would write.
 func (m *Machine) progressed() bool {
 	return len(m.dirty) > 0 || m.offset > m.checkpoint.Offset || m.ordinal > m.checkpoint.Ordinal

@@ -50,9 +50,6 @@ type (
 	}
 	// LoadSlice reads everybody of a slice together with the checkpoint.
 	LoadSlice struct{ Slice int }
-	// ResetStore removes whatever the store has of the partition. Failed or nothing answers it:
-	// the executor carries it out before any later effect.
-	ResetStore struct{}
 	// StartFetch sets the position of the fetcher; answered by Fetched, again and again.
 	StartFetch struct{ Offset int64 }
 	// LoadPeople reads people together with the checkpoint.
@@ -79,7 +76,8 @@ type (
 		Seq    int64
 		Record cohort.Watermark
 	}
-	// Commit writes people, deadlines and checkpoint at once, if the checkpoint still is Expect.
+	// Commit writes people, deadlines and checkpoint at once, if the checkpoint still is Expect. Without
+	// one (nil) it takes the place of all that the store has of the partition, in the same instant.
 	Commit struct {
 		Expect, Next []byte
 		People       []Person
@@ -124,7 +122,6 @@ func (ReadAnchor) effect()       {}
 func (ReadCatalogue) effect()    {}
 func (FindCatalogue) effect()    {}
 func (AppendCatalogue) effect()  {}
-func (ResetStore) effect()       {}
 func (StartFetch) effect()       {}
 func (LoadPeople) effect()       {}
 func (LoadDeadlines) effect()    {}

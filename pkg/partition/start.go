@@ -95,17 +95,13 @@ func (m *Machine) fence() {
 func (m *Machine) checkpointLoaded(in CheckpointLoaded) {
 	m.expect = bytes.Clone(in.Bytes)
 	m.checkpoint = Checkpoint{CatalogueAt: -1}
-	if in.Bytes != nil {
+	if in.Bytes != nil { // else whatever the store has is of no known offset: see nobodyStored
 		c, err := DecodeCheckpoint(in.Bytes)
 		if err != nil {
 			m.finalEnd(Damaged, "checkpoint of partition %d: %v", m.cfg.Partition, err)
 			return
 		}
 		m.checkpoint = c
-	} else {
-		// Nothing is known: whatever else the store has of the partition is of no known
-		// offset and goes. A crash here leaves an empty store, which is where we are.
-		m.do(ResetStore{})
 	}
 	m.tenure = max(m.tenure, m.checkpoint.Tenure) + 1
 	m.phase, m.waitFor = readingBack, int(outputs)

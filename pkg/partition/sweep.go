@@ -89,8 +89,8 @@ func (m *Machine) takeSweep(r *Record, logTime int64) bool {
 	if m.sweep == sweepIdle || r.Event.Name != m.sweepName(m.sweep) {
 		return true // of an owner that asked twice, or of another catalogue
 	}
-	if m.expect == nil && m.commit == nil {
-		m.loaded = &slice{number: m.sweep} // nobody is stored yet
+	if m.nobodyStored() {
+		m.loaded = &slice{number: m.sweep}
 	}
 	if m.loaded == nil || m.loaded.number != m.sweep || !m.current(m.loaded.checkpoint) {
 		m.loaded = nil

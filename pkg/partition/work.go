@@ -312,8 +312,7 @@ func (m *Machine) prefetch(until int64) {
 	for _, t := range seen {
 		m.timers.push(t)
 	}
-	if m.expect == nil && m.commit == nil {
-		// Nothing has ever been committed: nobody is stored.
+	if m.nobodyStored() {
 		m.Stats.Loads += int64(len(keys))
 		m.admit(keys, nil)
 		return
@@ -392,7 +391,7 @@ func (m *Machine) extend(until int64) bool {
 		horizon *= behindHorizon
 	}
 	last := bucketOf(until + horizon)
-	if first > m.furthest {
+	if first > m.furthest || m.nobodyStored() {
 		before := m.loadedUntil
 		m.loadedUntil = (last + 1) * bucketWidth
 		m.adoptFrom(before)

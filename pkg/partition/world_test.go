@@ -348,10 +348,6 @@ func (o *owner) carryOut(e Effect) {
 			}
 			return out
 		})
-	case ResetStore:
-		if o.st.checkpoint == nil {
-			o.st.people, o.st.buckets = map[string][]byte{}, map[int64][]byte{}
-		}
 	case StartFetch:
 		o.position = e.Offset
 	case LoadPeople:
@@ -401,6 +397,9 @@ func (o *owner) carryOut(e Effect) {
 				return Failed{Effect: e, Class: Conflict}
 			}
 			w.past = append(w.past, s.clone())
+			if e.Expect == nil {
+				s.people, s.buckets = map[string][]byte{}, map[int64][]byte{}
+			}
 			s.checkpoint = e.Next
 			for _, p := range e.People {
 				s.people[p.Key] = p.Blob

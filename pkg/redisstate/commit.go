@@ -13,7 +13,7 @@ import (
 // Commit is one atomic step of a partition: from one checkpoint to the next, with everything that
 // changed between them.
 type Commit struct {
-	Expect      []byte // checkpoint that must be stored now; nil: there must be none
+	Expect      []byte // checkpoint that must be stored now; nil: there must be none, and whatever else the partition has goes
 	Next        []byte // checkpoint to store; never nil
 	People      []Person
 	Deadlines   []Bucket
@@ -38,7 +38,8 @@ type state []byte
 // MarshalBinary is called by go-redis while it writes the command.
 func (b *state) MarshalBinary() ([]byte, error) { return *b, nil }
 
-// Commit writes c if the stored checkpoint equals c.Expect, in two round trips. On nil all of it is
+// Commit writes c if the stored checkpoint equals c.Expect, in two round trips, and some more where
+// none is expected: what else the partition has is removed in the same step. On nil all of it is
 // in Redis' memory, and as durable as the Redis' own persistence (appendfsync everysec: about a
 // second). A bucket that is both appended to and dropped ends up dropped. The bytes of c must not
 // change during the call. The caller bounds the size: Redis is held for about 2 us a person.
@@ -57,9 +58,15 @@ func (s *Store) Commit(ctx context.Context, partition int32, c Commit) error {
 
 func (s *Store) commit(ctx context.Context, l *layout, c *Commit) error {
 	var conn *redis.Conn
-	if err := s.routed(ctx, l, func(node *redis.Client) error {
+	var left []string
+	if err := s.routed(ctx, l, func(node *redis.Client) (err error) {
 		conn = node.Conn()
-		err := begin(ctx, conn, l, c.Expect)
+		if c.Expect == nil {
+			left, err = leftovers(ctx, conn, l)
+		}
+		if err == nil {
+			err = begin(ctx, conn, l, c.Expect)
+		}
 		if err != nil {
 			_ = conn.Close()
 		}
@@ -70,7 +77,7 @@ func (s *Store) commit(ctx context.Context, l *layout, c *Commit) error {
 	defer func() { _ = conn.Close() }()
 	sc := s.borrow()
 	defer s.giveBack(sc)
-	cmds := writes(ctx, sc, l, c)
+	cmds := append(unlinks(ctx, left), writes(ctx, sc, l, c)...)
 	err := finish(ctx, conn, cmds)
 	if errors.Is(err, errTorn) {
 		s.log.ErrorContext(ctx, "a commit was applied in part; its checkpoint is dropped so that the partition is rebuilt", "key_prefix", l.prefix, "err", err)

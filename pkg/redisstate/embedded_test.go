@@ -16,6 +16,11 @@ func TestEmbeddedRedisConforms(t *testing.T) {
 		t.Helper()
 		server.FlushAll()
 		return open(t, redisstate.Config{URL: "redis://" + server.Addr(), Embedded: true, Prefix: "test:"})
+	}, func(t *testing.T, key string) {
+		t.Helper()
+		if !server.Del("test:" + key) {
+			t.Fatalf("there is no key %s", key)
+		}
 	})
 }
 

@@ -138,7 +138,6 @@ func TestStore_NobodyListensIsUnavailable(t *testing.T) {
 		for call, err := range map[string]error{
 			"load": loadErr, "deadlines": deadlineErr, "check": checkErr,
 			"commit": s.Commit(t.Context(), 0, step("", "c1", "1")),
-			"reset":  s.Reset(t.Context(), 0),
 		} {
 			if !errors.Is(err, redisstate.ErrUnavailable) {
 				t.Errorf("%s by %s: got error %v, want unavailable", call, url, err)
@@ -216,7 +215,7 @@ func TestStore_WrongPasswordIsARefusalAndNoEmptyState(t *testing.T) {
 	s := open(t, redisstate.Config{URL: "redis://" + redis.Addr(), Password: "wrong"})
 	_, loadErr := s.Checkpoint(t.Context(), 0)
 	for call, err := range map[string]error{
-		"load": loadErr, "commit": s.Commit(t.Context(), 0, step("", "c1", "1")), "reset": s.Reset(t.Context(), 0),
+		"load": loadErr, "commit": s.Commit(t.Context(), 0, step("", "c1", "1")),
 	} {
 		var refusal *redisstate.RefusedError
 		if !errors.As(err, &refusal) || refusal.Code != "WRONGPASS" {
@@ -258,12 +257,9 @@ func TestCommit_AppliedInPartDropsTheCheckpoint(t *testing.T) {
 	if checkpoint, err := s.Checkpoint(t.Context(), 0); err != nil || checkpoint != nil {
 		t.Errorf("got checkpoint %q, error %v, want none, so that the partition is rebuilt", checkpoint, err)
 	}
-	if err := s.Reset(t.Context(), 0); err != nil {
-		t.Fatal(err)
-	}
 	c.Expect = nil
 	if err := s.Commit(t.Context(), 0, c); err != nil {
-		t.Errorf("commit after a reset, which removes the foreign key: %v", err)
+		t.Errorf("the first commit of a rebuild, which removes the foreign key: %v", err)
 	}
 }
 

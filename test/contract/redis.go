@@ -129,11 +129,6 @@ func (r *Redis) Everybody(p int) (checkpoints [][]byte, all map[string][]byte) {
 	return checkpoints, all
 }
 
-// Reset removes a partition.
-func (r *Redis) Reset(p int) Verdict {
-	return verdict(r.store().Reset(context.Background(), int32(p)))
-}
-
 // Lose removes one key, or one person of a hash.
 func (r *Redis) Lose(p int, what, key string) bool {
 	r.t.Helper()

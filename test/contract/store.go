@@ -19,7 +19,6 @@ type Store interface {
 	Deadlines(p int, first int64, count int) (checkpoint []byte, entries [][]byte, v Verdict)
 	// Everybody walks over all slices; checkpoints has each that came with one.
 	Everybody(p int) (checkpoints [][]byte, all map[string][]byte)
-	Reset(p int) Verdict
 
 	// Lose takes the checkpoint, a person or a bucket away, and nothing else. False: it cannot.
 	Lose(p int, what, key string) bool

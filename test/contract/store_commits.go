@@ -59,25 +59,20 @@ var commitCases = []storeCase{
 		s.commit(0, "c2", "c3", "4+e 6+", Done)
 		s.deadlines(0, "c3: 4=e 5=b 6=-")
 	}},
-	{"partitions are apart, and a reset leaves the neighbours", func(s *storeScript) {
+	{"partitions are apart, and the first commit of a rebuild leaves the neighbours", func(s *storeScript) {
 		for p := range 3 {
 			s.commit(p, "-", "c1", "p0=a p1=b 4+x 1000000+y", Done)
 		}
-		s.expect(string(s.s.Reset(1)), "done")
-		s.people(1, "-: p0=- p1=- p2=- p6=-")
-		s.deadlines(1, "-: 4=- 5=- 6=-")
-		s.everybody(1, "-:")
+		s.done(s.s.Lose(1, aCheckpoint, ""))
+		s.commit(1, "c1", "c2", "", Conflict)
+		s.commit(1, "-", "c3", "p2=c", Done)
+		s.people(1, "c3: p0=- p1=- p2=c p6=-")
+		s.deadlines(1, "c3: 4=- 5=- 6=-")
+		s.everybody(1, "c3: p2=c")
+		s.expect(deadlines(s.s, 1, 1000000, 1), "c3: 1000000=-")
 		for _, p := range []int{0, 2} {
 			s.people(p, "c1: p0=a p1=b p2=- p6=-")
 			s.deadlines(p, "c1: 4=x 5=- 6=-")
 		}
-		s.commit(1, "c1", "c2", "", Conflict)
-		s.commit(1, "-", "c1", "p2=c", Done)
-		s.everybody(1, "c1: p2=c")
-		s.expect(deadlines(s.s, 1, 1000000, 1), "c1: 1000000=-")
-	}},
-	{"a reset of nothing is done", func(s *storeScript) {
-		s.expect(string(s.s.Reset(2)), "done")
-		s.commit(2, "-", "c1", "p0=a", Done)
 	}},
 }

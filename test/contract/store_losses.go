@@ -1,15 +1,16 @@
 package contract
 
 var lossCases = []storeCase{
-	{"a lost checkpoint leaves people without one", func(s *storeScript) {
+	{"a lost checkpoint leaves people without one, whose place the next first commit takes", func(s *storeScript) {
 		s.commit(0, "-", "c1", "p0=a 4+x", Done)
 		s.done(s.s.Lose(0, aCheckpoint, ""))
 		s.people(0, "-: p0=a p1=- p2=- p6=-")
 		s.deadlines(0, "-: 4=x 5=- 6=-")
 		s.everybody(0, "-: p0=a")
 		s.commit(0, "c1", "c2", "p0=b", Conflict)
-		s.commit(0, "-", "c2", "p1=b", Done) // so whoever finds none resets first
-		s.people(0, "c2: p0=a p1=b p2=- p6=-")
+		s.commit(0, "-", "c2", "p1=b 5+y", Done)
+		s.people(0, "c2: p0=- p1=b p2=- p6=-")
+		s.deadlines(0, "c2: 4=- 5=y 6=-")
 	}},
 	{"nobody sees that a person or a bucket got lost", func(s *storeScript) {
 		s.commit(0, "-", "c1", "p0=a p1=b 4+x 5+y", Done)
@@ -50,7 +51,7 @@ var lossCases = []storeCase{
 		}
 		s.commit(0, "c1", "c2", "p0=b 4+y", Refused)
 		s.commit(0, "-", "c2", "p0=b", Conflict)
-		s.expect(string(s.s.Reset(0)), "refused")
+		s.commit(1, "-", "c1", "p0=b", Refused)
 		s.people(0, "c1: p0=a p1=- p2=- p6=-") // who loads is answered
 		s.deadlines(0, "c1: 4=x 5=- 6=-")
 		s.s.Refuse("")
@@ -59,6 +60,8 @@ var lossCases = []storeCase{
 	}},
 	{"without memory nobody is answered: a reader's transaction is refused too", func(s *storeScript) {
 		s.commit(0, "-", "c1", "p0=a", Done)
+		s.commit(1, "-", "c1", "p0=a 4+x", Done)
+		s.done(s.s.Lose(1, aCheckpoint, ""))
 		if !s.s.Refuse(NoMemory) {
 			return // neverRefuses
 		}
@@ -66,7 +69,7 @@ var lossCases = []storeCase{
 		s.commit(0, "-", "c2", "p0=b", Conflict)
 		s.people(0, "refused")
 		s.expect(deadlines(s.s, 0, 4, 1), "refused")
-		s.expect(string(s.s.Reset(0)), "refused") // so a rebuild does not make room
+		s.commit(1, "-", "c2", "p0=b", Refused) // so a rebuild does not make room
 		s.s.Refuse("")
 		s.people(0, "c1: p0=a p1=- p2=- p6=-")
 	}},
@@ -75,7 +78,7 @@ var lossCases = []storeCase{
 		s.s.Away(true)
 		s.commit(0, "c1", "c2", "p0=b", Unavailable)
 		s.people(0, "unavailable")
-		s.expect(string(s.s.Reset(0)), "unavailable")
+		s.commit(1, "-", "c1", "p0=b", Unavailable)
 		s.s.Away(false)
 		s.people(0, "c1: p0=a p1=- p2=- p6=-")
 		s.deadlines(0, "c1: 4=x 5=- 6=-")

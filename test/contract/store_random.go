@@ -15,9 +15,7 @@ func CompareStores(t *testing.T, fresh func() []Store) {
 		for range rapid.IntRange(1, 40).Draw(rt, "calls") {
 			p := rapid.IntRange(0, 2).Draw(rt, "partition")
 			switch rapid.IntRange(0, 19).Draw(rt, "call") {
-			case 0:
-				d.same(fmt.Sprintf("reset %d", p), func(s Store) string { return string(s.Reset(p)) })
-			case 1:
+			case 0, 1:
 				d.same(fmt.Sprintf("lose checkpoint %d", p), func(s Store) string {
 					if at, _, _ := s.People(p, nil); at == nil {
 						return nothing

@@ -25,7 +25,7 @@ func beginning() []mutant {
 		change("start.go", "	m.sizes = c.Sizes\n", "	m.sizes = make(map[string]int64)\n", "sizes would be counted from zero in each tenure"),
 		change("start.go", "	m.changed = m.checkpoint.Change\n", "	m.changed = Change{}\n", "what the catalogue has changed would be forgotten"),
 		change("start.go", "		m.loadedUntil = bucketOf(m.logTime) * bucketWidth\n", "		m.loadedUntil = (bucketOf(m.logTime) + 1) * bucketWidth\n", "deadlines of the hour would be taken for loaded"),
-		change("start.go", "		m.do(ResetStore{})\n", "", "people of no known offset would be taken for the truth"),
+		change("commit.go", "{ return m.expect == nil }", "{ return m.expect == nil && m.commit == nil }", "people of no known offset would be taken for the truth"),
 		change("start.go", "	case c.CatalogueAt >= 0 && c.Catalogue == m.cfg.Revision:", "	case false:", "a partition would stop when retention passes its catalogue"),
 		change("start.go", "FindCatalogue{Offset: in.Start}", "FindCatalogue{Offset: in.End}", "each rebuild would be decided by another catalogue"),
 		change("start.go", "	m.changed = Between(m.program, program, logTime)\n", "	m.changed = Between(m.program, program, m.logTime)\n", "cohorts would be taken for known too early"),

@@ -18,7 +18,7 @@ func TestRedisConforms(t *testing.T) {
 			t.Fatal(err)
 		}
 		return openState(t, redisstate.Config{URL: "redis://" + addr})
-	})
+	}, func(t *testing.T, key string) { lose(t, key, server) })
 }
 
 func TestRedisClusterConforms(t *testing.T) {
@@ -30,7 +30,18 @@ func TestRedisClusterConforms(t *testing.T) {
 			}
 		}
 		return openState(t, redisstate.Config{URL: strings.Join(addrs, ","), Prefix: "test:"})
-	})
+	}, func(t *testing.T, key string) { lose(t, "test:"+key, servers...) })
+}
+
+// lose takes a key away on whichever server has it.
+func lose(t *testing.T, key string, servers ...*launch.Server) {
+	t.Helper()
+	for _, server := range servers {
+		if n, err := server.Do("DEL", key); err == nil && n == "1" {
+			return
+		}
+	}
+	t.Fatalf("nobody has the key %s", key)
 }
 
 func openState(t testing.TB, cfg redisstate.Config) *redisstate.Store {

@@ -340,11 +340,9 @@ func refusedByRedis(t *testing.T, addr string, ca authority) {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
+	// It expects no checkpoint: so it may also remove what a rebuild finds.
 	if err := store.Commit(t.Context(), 7, redisstate.Commit{Next: []byte("c"), People: []redisstate.Person{{Key: "u", Blob: []byte("b")}}, Deadlines: []redisstate.Bucket{{ID: 1, Append: []byte("d")}}}); err != nil {
 		t.Error(err)
-	}
-	if err := store.Reset(t.Context(), 7); err != nil {
-		t.Errorf("a rebuild is not allowed: %v", err)
 	}
 	if _, err := store.Check(t.Context()); err != nil {
 		t.Error(err)

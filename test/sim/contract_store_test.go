@@ -75,18 +75,6 @@ func (s *simStore) Everybody(p int) (checkpoints [][]byte, all map[string][]byte
 	return checkpoints, all
 }
 
-func (s *simStore) Reset(p int) contract.Verdict {
-	switch {
-	case s.w.store.away:
-		return contract.Unavailable
-	case !s.w.store.writes(s.route):
-		return contract.Refused
-	}
-	s.w.write(s.route, p, func(to *slot) { *to = *newSlot() })
-	s.pass()
-	return contract.Done
-}
-
 func (s *simStore) Lose(p int, what, _ string) bool {
 	if what != "checkpoint" {
 		return false

@@ -12,18 +12,6 @@ func (t *tenure) askStore(e partition.Effect) {
 	o := t.own
 	p, w := o.process, o.process.world
 	s := w.store
-	if _, ok := e.(partition.ResetStore); ok {
-		// Before anything that follows: it is waited for.
-		if s.away || !s.writes(p.route) {
-			p.route = s.primary
-			t.ended = true
-			o.ended(partition.End{Class: partition.NotSent, Reason: "the store was not reset"})
-			return
-		}
-		w.count[rebuilt]++
-		w.write(p.route, o.number, func(s *slot) { *s = *newSlot() })
-		return
-	}
 	commit, isCommit := e.(partition.Commit)
 	if isCommit {
 		commit.People, commit.Deadlines = slices.Clone(commit.People), slices.Clone(commit.Deadlines)
@@ -69,12 +57,15 @@ func (t *tenure) askStore(e partition.Effect) {
 				w.count[splitWrite]++
 			}
 			if w.lacks(noAtomic) && w.rng.IntN(16) == 0 {
-				people := partition.Commit{Next: kept.checkpoint, People: commit.People}
+				people := partition.Commit{Expect: e.Expect, Next: kept.checkpoint, People: commit.People}
 				w.write(p.route, o.number, func(s *slot) { s.apply(&people) })
 				fail(partition.Ambiguous)
 				return
 			}
 			done = true
+			if e.Expect == nil {
+				w.count[rebuilt]++
+			}
 			w.judge.committed(o.number, &commit)
 			if commit.Checkpoint.Ordinal > 0 && w.plan.Knobs.DieWithin && !w.healed {
 				w.after(w.rng.Int64N(10), func() { w.happen(&Item{Kind: kindKill, Who: p.number}) })

@@ -63,8 +63,11 @@ func newStore() *store { return &store{nodes: [2]*node{newNode(), newNode()}, la
 // same compares checkpoints: none is another one than any.
 func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 
-// apply does what a commit says.
+// apply does what a commit says. The first one of a rebuild takes the place of whatever is there.
 func (s *slot) apply(e *partition.Commit) {
+	if e.Expect == nil {
+		*s = *newSlot()
+	}
 	s.checkpoint = e.Next
 	for _, p := range e.People {
 		s.people[p.Key] = p.Blob

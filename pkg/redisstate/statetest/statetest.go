@@ -8,8 +8,9 @@ import (
 	"github.com/cohortflow/cohortflow/pkg/redisstate"
 )
 
-// Run runs the suite. open gives a store over an empty Redis; the suite does not close it.
-func Run(t *testing.T, open func(t *testing.T) *redisstate.Store) {
+// Run runs the suite. open gives a store over an empty Redis; the suite does not close it. lose takes a key
+// away from that Redis, without the store; key is what stands behind the store's prefix.
+func Run(t *testing.T, open func(t *testing.T) *redisstate.Store, lose func(t *testing.T, key string)) {
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, s *redisstate.Store)
@@ -24,7 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) *redisstate.Store) {
 		{"ManyPeopleKeepTheirOrder", manyPeople},
 		{"BucketsAppendAndDrop", buckets},
 		{"PartitionsAreApart", partitionsApart},
-		{"ResetRemovesAllOfOnePartition", reset},
+		{"FirstCommitTakesThePlaceOfWhatLostItsCheckpoint", func(t *testing.T, s *redisstate.Store) { leftovers(t, s, lose) }},
 		{"LoadSeesOneInstant", oneInstant},
 		{"EmptySlicesHoldNobody", emptySlices},
 		{"SlicesHoldEverybodyOnce", slicesHoldEverybody},

@@ -9,7 +9,7 @@ import (
 
 // asked is visited when an effect is about to be carried out.
 func asked(e partition.Effect) {
-	switch e.(type) {
+	switch e := e.(type) {
 	case partition.TakeEpoch:
 		crashpoint.Near("processor.epoch.sent")
 	case partition.WriteFence:
@@ -23,6 +23,9 @@ func asked(e partition.Effect) {
 	case partition.Forward:
 		crashpoint.Near("processor.forward.sent")
 	case partition.Commit:
+		if e.Expect == nil {
+			crashpoint.Near("processor.rebuild.sent")
+		}
 		crashpoint.Near("processor.commit.sent")
 	case partition.Publish:
 		crashpoint.At("processor.publish.decided")
@@ -48,8 +51,6 @@ func answered(e partition.Effect) {
 		crashpoint.At("processor.epoch.answered")
 	case partition.WriteFence:
 		crashpoint.At([...]string{"processor.fence.transitions", "processor.fence.profiles"}[e.Output])
-	case partition.ResetStore:
-		crashpoint.At("processor.store.reset")
 	case partition.LoadCheckpoint:
 		crashpoint.At("processor.checkpoint.loaded")
 	case partition.ReadTail:

@@ -27,13 +27,6 @@ func (o *Owner) carryOut(ctx context.Context, e partition.Effect) {
 		o.deps.Fetcher.Assign(o.partition, e.Offset)
 	case partition.End:
 		o.end = &e
-	case partition.ResetStore:
-		// Before anything that follows: the machine has no checkpoint and must find no people.
-		if err := o.deps.Store.Reset(ctx, o.partition); err != nil {
-			o.end = &partition.End{Class: storeFailure(err), Reason: fmt.Sprintf("reset of the store: %v", err)}
-			return
-		}
-		answered(e)
 	default:
 		o.tasks.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, o.cfg.Timeout)

@@ -139,6 +139,11 @@ func (m *Machine) failed(in Failed) {
 	case AppendTick, AppendSweep:
 		// It may or may not come back; it is harmless twice.
 		return
+	case ReadCatalogue:
+		if in.Class == Lost {
+			m.catalogueGone()
+			return
+		}
 	case Forward:
 		m.later(in.Effect)
 		return

@@ -157,6 +157,23 @@ func TestWake_EndsATenureThatWasHeldUp(t *testing.T) {
 	}
 }
 
+// Its epoch is from before, however little it has done under it.
+func TestWake_EndsATenureThatWasHeldUpWhileItBegan(t *testing.T) {
+	m := New(Config{})
+	m.Step(Begin{Now: 1})
+	m.Step(EpochTaken{ProducerID: 7, Epoch: 4})
+	got := m.Step(Wake{Now: 40 * minute})
+	if len(got) != 1 {
+		t.Fatalf("got %+v, want its end", got)
+	}
+	if end, ok := got[0].(End); !ok || end.Class != Ambiguous || end.Final {
+		t.Fatalf("got %+v", got)
+	}
+	if got := m.Step(TailPeeked{Output: Transitions, Empty: true}); got != nil {
+		t.Fatalf("and goes on: %+v", got)
+	}
+}
+
 func TestFetched_TakesWhatIsNewInAnOverlap(t *testing.T) {
 	w, o := quiet(t)
 	from := int64(len(w.log))

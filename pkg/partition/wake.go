@@ -27,7 +27,7 @@ func (m *Machine) setClock(now int64) {
 			m.marked[o] -= back
 		}
 	}
-	if held := now - m.now; m.phase == running && held > max(heldUp*m.cfg.Heartbeat, heldUpLeast) {
+	if held := now - m.now; m.phase != idle && held > max(heldUp*m.cfg.Heartbeat, heldUpLeast) {
 		m.endTenure(Ambiguous, "the owner was held up for %d s: the broker may have forgotten who is fenced", held/1000)
 	}
 	m.now = now

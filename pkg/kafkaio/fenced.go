@@ -14,6 +14,10 @@ type FencedConfig struct {
 	Epoch         Epoch
 	MaxBatchBytes int           // a batch is closed at this size; default 512 KiB. One record may exceed it
 	Timeout       time.Duration // how long one batch may be retried; default 10 s
+	// HeldUp is how long the writer may be without an acknowledgement before it ends, as by a process
+	// that slept. Its owner writes at least twice as often; well inside the broker's
+	// producer.id.expiration.ms. Default 30 min.
+	HeldUp time.Duration
 }
 
 // FencedWriter appends to one partition under one epoch. There is one per
@@ -28,8 +32,9 @@ type FencedWriter struct {
 
 	mu         sync.Mutex
 	fenced     bool
-	err        error // final
-	seq        int32 // of the next batch
+	err        error     // final
+	heard      time.Time // when the newest acknowledged batch was sealed
+	seq        int32     // of the next batch
 	open       *fencedBatch
 	full       []*fencedBatch
 	inflight   *fencedBatch
@@ -42,8 +47,9 @@ type FencedWriter struct {
 // fencedBatch is a batch and who is to be told of its end.
 type fencedBatch struct {
 	batch
-	job   job
-	spans []span
+	job    job
+	sealed time.Time
+	spans  []span
 }
 
 // span is the end of one Append within a batch.
@@ -70,6 +76,9 @@ func (c *Client) NewFencedWriter(cfg FencedConfig) *FencedWriter {
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
+	}
+	if cfg.HeldUp <= 0 {
+		cfg.HeldUp = 30 * time.Minute
 	}
 	return &FencedWriter{client: c, cfg: cfg}
 }
@@ -108,10 +117,11 @@ func (w *FencedWriter) Append(recs []OutRecord, done func(lastOffset int64, err 
 		w.spanLocked(len(recs), done)
 	}
 	next := w.nextLocked()
+	due := len(recs) == 0 || w.err != nil
 	w.mu.Unlock()
 	if next != nil {
 		w.client.submit(next)
-	} else if len(recs) == 0 {
+	} else if due {
 		w.deliverAsync()
 	}
 }
@@ -161,7 +171,8 @@ func (w *FencedWriter) openLocked() {
 
 // nextLocked seals the batch that is due, if none is in flight.
 func (w *FencedWriter) nextLocked() *job {
-	if w.inflight != nil || w.err != nil {
+	now := time.Now()
+	if w.inflight != nil || w.err != nil || w.heldUpLocked(now) {
 		return nil
 	}
 	var b *fencedBatch
@@ -182,10 +193,10 @@ func (w *FencedWriter) nextLocked() *job {
 	if err != nil {
 		panic("sealing without compression cannot fail: " + err.Error())
 	}
-	w.inflight = b
+	w.inflight, b.sealed = b, now
 	b.job = job{
 		topic: w.cfg.Topic, partition: w.cfg.Partition, bytes: bytes, owner: w,
-		deadline: time.Now().Add(w.cfg.Timeout),
+		deadline: now.Add(w.cfg.Timeout),
 	}
 	return &b.job
 }
@@ -201,7 +212,7 @@ func (w *FencedWriter) complete(j *job) *job {
 	v := j.judge(time.Now())
 	switch {
 	case v.ok:
-		w.inflight = nil
+		w.inflight, w.heard = nil, b.sealed
 		w.seq = advanceSequence(w.seq, b.count)
 		w.held.Add(int64(-b.size()))
 		for _, s := range b.spans {
@@ -224,6 +235,7 @@ func (w *FencedWriter) complete(j *job) *job {
 func (w *FencedWriter) stillOpen() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.heldUpLocked(time.Now())
 	return w.err
 }
 

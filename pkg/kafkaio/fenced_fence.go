@@ -40,6 +40,7 @@ func (w *FencedWriter) Fence(ctx context.Context, rec OutRecord, last *Epoch) (o
 			return -1, w.finish(fmt.Errorf("close producer %d on %s/%d: %w", last.ProducerID, w.cfg.Topic, w.cfg.Partition, err))
 		}
 	}
+	sealed := time.Now()
 	offset, err = w.writeFence(ctx, rec, w.cfg.Epoch)
 	if err != nil {
 		return -1, w.finish(fmt.Errorf("fence %s/%d: %w", w.cfg.Topic, w.cfg.Partition, err))
@@ -49,7 +50,7 @@ func (w *FencedWriter) Fence(ctx context.Context, rec OutRecord, last *Epoch) (o
 	if w.err != nil {
 		return -1, w.err
 	}
-	w.fenced = true
+	w.fenced, w.heard = true, sealed
 	w.seq = 1
 	return offset, nil
 }

@@ -20,6 +20,10 @@ func begun(t *testing.T, c *Checkpoint, last cohort.ID, log AnchorRead) []Effect
 		CatalogueText: "rules", Revision: program.Revision(),
 		Compile: func(string) (*cohort.Program, error) { return program, nil },
 	})
+	return anchored(m, c, last, log)
+}
+
+func anchored(m *Machine, c *Checkpoint, last cohort.ID, log AnchorRead) []Effect {
 	var checkpoint []byte
 	if c != nil {
 		checkpoint = c.Append(nil)
@@ -63,6 +67,27 @@ func TestBegin_GoesOnWhenRetentionHasPassedItsCatalogue(t *testing.T) {
 	other := &Checkpoint{Offset: 10, CatalogueAt: 2, Catalogue: "another"}
 	if got := begun(t, other, cohort.ID{Offset: -1}, log); !stopped(got, "revision another") {
 		t.Fatalf("with another: %+v", got)
+	}
+}
+
+// It may also take it after the log was looked at, just before it is read.
+func TestBegin_GoesOnWhenRetentionPassesItsCatalogueMeanwhile(t *testing.T) {
+	program := testProgram(t)
+	for revision, fine := range map[string]bool{program.Revision(): true, "another": false} {
+		m := New(Config{
+			CatalogueText: "rules", Revision: program.Revision(),
+			Compile: func(string) (*cohort.Program, error) { return program, nil },
+		})
+		known := &Checkpoint{Offset: 10, CatalogueAt: 2, Catalogue: revision}
+		asked := anchored(m, known, cohort.ID{Offset: -1}, AnchorRead{End: 10, Found: true})
+		got := m.Step(Failed{Effect: asked[len(asked)-1], Class: Lost})
+		start, ok := got[len(got)-1].(StartFetch)
+		if fine && (!ok || start.Offset != 10 || !m.outdated()) {
+			t.Errorf("with the same catalogue: %+v, told anew: %v", got, m.outdated())
+		}
+		if !fine && !stopped(got, "revision another") {
+			t.Errorf("with another: %+v", got)
+		}
 	}
 }
 
@@ -133,6 +158,23 @@ func TestWake_EndsATenureThatWasHeldUp(t *testing.T) {
 	o.step(Wake{Now: w.now + 40*minute})
 	if !o.dead || o.end.Class != Ambiguous {
 		t.Fatalf("got %+v", o.end)
+	}
+}
+
+// Its epoch is from before, however little it has done under it.
+func TestWake_EndsATenureThatWasHeldUpWhileItBegan(t *testing.T) {
+	m := New(Config{})
+	m.Step(Begin{Now: 1})
+	m.Step(EpochTaken{ProducerID: 7, Epoch: 4})
+	got := m.Step(Wake{Now: 40 * minute})
+	if len(got) != 1 {
+		t.Fatalf("got %+v, want its end", got)
+	}
+	if end, ok := got[0].(End); !ok || end.Class != Ambiguous || end.Final {
+		t.Fatalf("got %+v", got)
+	}
+	if got := m.Step(TailPeeked{Output: Transitions, Empty: true}); got != nil {
+		t.Fatalf("and goes on: %+v", got)
 	}
 }
 

@@ -148,15 +148,24 @@ func (m *Machine) anchorRead(in AnchorRead) {
 	case c.CatalogueAt >= in.Start:
 		m.do(ReadCatalogue{Offset: c.CatalogueAt})
 		return
-	case c.CatalogueAt >= 0 && c.Catalogue == m.cfg.Revision:
-		m.catalogueRead(CatalogueRead{Offset: c.CatalogueAt, Text: m.cfg.CatalogueText})
-		return
 	case c.CatalogueAt >= 0:
-		m.finalEnd(Lost, "the catalogue in force in partition %d, revision %s, stood at offset %d of a log that begins at %d: "+
-			"start once with that catalogue, then with another", m.cfg.Partition, c.Catalogue, c.CatalogueAt, in.Start)
+		m.catalogueGone()
 		return
 	}
 	m.do(FindCatalogue{Offset: in.Start})
+}
+
+// catalogueGone goes on though the record of the catalogue in force is no longer in the log, from the
+// start or since the anchor was read: an owner that wants the same revision knows what stood in it.
+func (m *Machine) catalogueGone() {
+	c := m.checkpoint
+	if c.Catalogue != m.cfg.Revision {
+		m.finalEnd(Lost, "the catalogue in force in partition %d, revision %s, stood at offset %d, which is no longer in the log: "+
+			"start once with that catalogue, then with another", m.cfg.Partition, c.Catalogue, c.CatalogueAt)
+		return
+	}
+	m.aging = true
+	m.catalogueRead(CatalogueRead{Offset: c.CatalogueAt, Text: m.cfg.CatalogueText})
 }
 
 // catalogueRead puts the log's catalogue in force. A log that has none yet gets

@@ -27,10 +27,16 @@ func (m *Machine) setClock(now int64) {
 			m.marked[o] -= back
 		}
 	}
-	if held := now - m.now; m.phase == running && held > max(heldUp*m.cfg.Heartbeat, heldUpLeast) {
+	if held := now - m.now; m.phase != idle && held > m.cfg.HeldUp() {
 		m.endTenure(Ambiguous, "the owner was held up for %d s: the broker may have forgotten who is fenced", held/1000)
 	}
 	m.now = now
+}
+
+// HeldUp is how long an owner may hear nothing before it trusts its fence no more, in ms: its writers
+// hold to the same.
+func (c Config) HeldUp() int64 {
+	return max(heldUp*c.withDefaults().Heartbeat, heldUpLeast)
 }
 
 // wake does what is due by the owner's clock: nothing of it decides about a person.
@@ -139,6 +145,11 @@ func (m *Machine) failed(in Failed) {
 	case AppendTick, AppendSweep:
 		// It may or may not come back; it is harmless twice.
 		return
+	case ReadCatalogue:
+		if in.Class == Lost {
+			m.catalogueGone()
+			return
+		}
 	case Forward:
 		m.later(in.Effect)
 		return

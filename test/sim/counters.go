@@ -56,6 +56,7 @@ const (
 	stoppedInOrder
 	evicted
 	sinkRepeated
+	writerHeldUp
 	counters
 )
 
@@ -67,6 +68,7 @@ var counterNames = [counters]string{
 	"store refused", "load refused", "store away", "rebuilt", "checkpoint within a record", "decided again", "stale fetch", "input twice",
 	"forwarded twice", "forwarded", "absorbed", "alias revived", "erased", "suppressed", "tick", "sweep", "warmed", "catalogue changed",
 	"stamp clamped", "restart in a quiet night", "retention", "topic created again", "acknowledged records truncated", "held up and overtaken", "stopped loudly", "stopped in good order", "people loaded again", "sink repeated",
+	"writer held up",
 }
 
 // counts are added up over a campaign.

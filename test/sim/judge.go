@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/cohortflow/cohortflow/pkg/cohort"
 	"github.com/cohortflow/cohortflow/pkg/partition"
@@ -155,14 +156,14 @@ func (j *judge) stats(t *tenure) {
 // loaded remembers from where a tenure goes on. Without log and checkpoint nothing could know that they
 // were others.
 func (j *judge) loaded(t *tenure, checkpoint []byte) {
-	t.from, t.blank = 0, checkpoint == nil
+	t.from, t.blank, t.ruled = 0, checkpoint == nil, math.MaxInt64
 	if checkpoint == nil {
 		return
 	}
 	if c, err := partition.DecodeCheckpoint(checkpoint); err == nil {
 		t.from = max(c.Offset-1, 0)
-		if c.CatalogueAt < j.w.broker.logs[t.own.number].start && c.Catalogue != catalogues[t.text].Revision() {
-			t.from = -1 // it cannot know what decides, and says so
+		if c.Catalogue != catalogues[t.text].Revision() {
+			t.ruled = c.CatalogueAt // without that record it cannot know what decides, and says so
 		}
 	}
 }
@@ -184,7 +185,7 @@ func (j *judge) tenureEnded(o *ownership, t *tenure, end partition.End) {
 		return
 	}
 	j.ended[o.number] = &end
-	passed := t.from < j.w.broker.logs[o.number].start || o.position < j.w.broker.logs[o.number].start
+	passed := min(t.from, t.ruled, o.position) < j.w.broker.logs[o.number].start
 	if end.Class != partition.Lost || !passed && !j.gone[o.number] {
 		j.w.fail("partition %d stopped for a person: %v: %s", o.number, end.Class, end.Reason)
 	}

@@ -30,6 +30,7 @@ type tenure struct {
 	seen     partition.Stats
 	from     int64  // last record that its checkpoint knows
 	blank    bool   // it has no checkpoint
+	ruled    int64  // record of the catalogue in force, where it wants another one
 	text     string // catalogue that it wants
 }
 

@@ -9,6 +9,9 @@ const (
 	attempts   = 4   // of one batch, before its outcome is given up
 )
 
+// patient is how long a writer sends without an acknowledgement, ms.
+var patient = partition.Config{}.HeldUp()
+
 // writer appends to one output under one epoch, one batch in flight, as kafkaio's fenced
 // writer does: the same bytes are sent again until somebody answers, and the first final
 // error ends it.
@@ -19,6 +22,8 @@ type writer struct {
 	queue  []record
 	spans  []span
 	flying []record
+	heard  int64 // true time at which the newest acknowledged batch was sealed
+	sealed int64 // the same of the one in flight
 	dead   bool
 }
 
@@ -44,17 +49,35 @@ func (w *writer) send() {
 	if w.dead || w.flying != nil || len(w.queue) == 0 {
 		return
 	}
+	if w.heldUp() {
+		return
+	}
 	most := 1 + w.tenure.own.process.world.rng.IntN(6)
 	n := min(len(w.queue), most)
 	w.flying = w.queue[:n:n]
 	w.queue = w.queue[n:]
 	t := w.tenure
+	w.sealed = t.own.process.world.now
 	t.produce(t.producer, w.output, w.seq, w.flying, attempts, func(_ int64, v outcome) {
 		if t.ended || w.dead {
 			return
 		}
 		w.acked(v)
 	})
+}
+
+// heldUp ends a writer whose fence may be forgotten: it may have been held up between two batches,
+// or two attempts, where nobody asks the machine.
+func (w *writer) heldUp() bool {
+	t := w.tenure
+	if w.dead || t.ended || t.own.process.world.now-w.heard <= patient {
+		return w.dead
+	}
+	t.own.process.world.count[writerHeldUp]++
+	w.dead = true
+	failed := partition.Failed{Effect: w.spans[0].effect, Class: partition.Ambiguous}
+	t.own.process.later(0, func() { t.answer(failed) })
+	return true
 }
 
 func (w *writer) acked(v outcome) {
@@ -66,7 +89,7 @@ func (w *writer) acked(v outcome) {
 	}
 	n := len(w.flying)
 	w.seq = advance(w.seq, n)
-	w.flying = nil
+	w.flying, w.heard = nil, w.sealed
 	w.send()
 	for n > 0 && len(w.spans) > 0 {
 		s := &w.spans[0]
@@ -105,6 +128,9 @@ func (t *tenure) produce(by partition.Producer, out partition.Output, seq int32,
 	o := t.own
 	p, w := o.process, o.process.world
 	again := func() {
+		if w := t.writers[out]; w != nil {
+			w.heldUp()
+		}
 		if left <= 1 || t.ended {
 			tell(-1, unknown)
 			return
@@ -138,13 +164,14 @@ func (t *tenure) fence(e partition.WriteFence) {
 	batch := []record{{mark: &mark, stamp: t.own.process.clock()}}
 	fail := func(v outcome) { t.answer(partition.Failed{Effect: e, Class: v.class()}) }
 	own := func() {
+		sealed := w.now
 		t.produce(t.producer, e.Output, 0, batch, attempts, func(offset int64, v outcome) {
 			if v != written {
 				fail(v)
 				return
 			}
 			if !t.ended {
-				t.writers[e.Output] = &writer{tenure: t, output: e.Output, seq: 1}
+				t.writers[e.Output] = &writer{tenure: t, output: e.Output, seq: 1, heard: sealed}
 				t.answer(partition.FenceWritten{Output: e.Output, Offset: offset})
 			}
 		})

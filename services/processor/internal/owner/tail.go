@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cohortflow/cohortflow/pkg/avrocodec"
 	"github.com/cohortflow/cohortflow/pkg/cohort"
@@ -119,7 +120,10 @@ func (o *Owner) peekTail(ctx context.Context, out partition.Output) (partition.I
 }
 
 func (o *Owner) writeFence(ctx context.Context, e partition.WriteFence) (partition.Input, error) {
-	w := o.deps.Kafka.NewFencedWriter(kafkaio.FencedConfig{Topic: o.topic(e.Output), Partition: o.partition, Epoch: o.epoch, Timeout: o.cfg.Timeout})
+	w := o.deps.Kafka.NewFencedWriter(kafkaio.FencedConfig{
+		Topic: o.topic(e.Output), Partition: o.partition, Epoch: o.epoch, Timeout: o.cfg.Timeout,
+		HeldUp: time.Duration(o.cfg.Machine.HeldUp()) * time.Millisecond,
+	})
 	var last *kafkaio.Epoch
 	if e.Previous != nil {
 		last = &kafkaio.Epoch{ProducerID: e.Previous.ID, Epoch: e.Previous.Epoch}

@@ -152,7 +152,9 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 		return fmt.Errorf("where to begin: %w", err)
 	}
 	n.feeds = s.succeed(tail.feeds, time.Now().UnixMilli())
-	n.writer = s.Cluster.NewFencedWriter(kafkaio.FencedConfig{Topic: s.topic, Partition: p, Epoch: epoch})
+	n.writer = s.Cluster.NewFencedWriter(kafkaio.FencedConfig{
+		Topic: s.topic, Partition: p, Epoch: epoch, HeldUp: max(2*s.cfg.Idle, 10*time.Minute),
+	})
 	defer n.writer.Close()
 	// The fence says no more than the watermark before it did: what came after that
 	// has not been looked at with the door closed.

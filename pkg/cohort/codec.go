@@ -189,7 +189,17 @@ func (g *Program) Decode(key string, blob []byte, p *Person) error {
 	if r.bad || len(r.rest) > 0 {
 		return ErrState
 	}
+	p.arrange()
 	return nil
+}
+
+// arrange brings what the catalogue does not know into the order of ids. It came in that of the catalogue
+// which wrote it, and the order in which stays end must not depend on who was in memory when
+// a catalogue changed, and so was written under it, and who was not.
+func (p *Person) arrange() {
+	slices.SortFunc(p.retired, func(a, b retired) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(p.unasked.facts, func(a, b unaskedFacts) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(p.unasked.attributes, func(a, b unaskedAttribute) int { return int(a.id) - int(b.id) })
 }
 
 func (g *Program) decodeFacts(r *reader, p *Person, base int64, format byte) {

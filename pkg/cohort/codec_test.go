@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -199,6 +200,40 @@ func TestWithFormer_EndsRetiredStays(t *testing.T) {
 	out.Reset()
 	if g.Review(&got, got.judged+1, &out) || got.Retired() != 0 || len(out.List) > 0 {
 		t.Errorf("%d retired stays are left, %v was told again", got.Retired(), out.List)
+	}
+}
+
+// Two changes of the catalogue end the same stays in the same order, whether somebody was read and written
+// under the one in between or not: an owner has some in memory and others in the store.
+func TestDecode_OrderOfWhatEndsIsThatOfNoCatalogue(t *testing.T) {
+	first := compile(t, standard())
+	for kept := range first.Cohorts() {
+		s := standard()
+		s.Cohorts = s.Cohorts[kept : kept+1]
+		second := compile(t, s)
+		third := compile(t, shopSpec(nil, when("other", has("cart", 1, day)))).WithFormer(first.Cohorts())
+		blob := first.Append(nil, somebody(t, first))
+		var between Person
+		if err := second.Decode("p", blob, &between); err != nil {
+			t.Fatal(err)
+		}
+		var states, ends []string
+		for _, from := range [][]byte{blob, second.Append(nil, &between)} {
+			var p Person
+			if err := third.Decode("p", from, &p); err != nil {
+				t.Fatal(err)
+			}
+			states = append(states, hex.EncodeToString(third.Append(nil, &p)))
+			var out Decisions
+			third.Review(&p, p.judged+1, &out)
+			ends = append(ends, fmt.Sprint(told(out.List)))
+		}
+		if states[0] != states[1] {
+			t.Errorf("%s kept in between: the state is %s, else %s", first.Cohorts()[kept], states[1], states[0])
+		}
+		if ends[0] != ends[1] {
+			t.Errorf("%s kept in between: told %s, else %s", first.Cohorts()[kept], ends[1], ends[0])
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func beginning() []mutant {
 		change("start.go", "	m.changed = m.checkpoint.Change\n", "	m.changed = Change{}\n", "what the catalogue has changed would be forgotten"),
 		change("start.go", "		m.loadedUntil = bucketOf(m.logTime) * bucketWidth\n", "		m.loadedUntil = (bucketOf(m.logTime) + 1) * bucketWidth\n", "deadlines of the hour would be taken for loaded"),
 		change("commit.go", "{ return m.expect == nil }", "{ return m.expect == nil && m.commit == nil }", "people of no known offset would be taken for the truth"),
-		change("start.go", "	case c.CatalogueAt >= 0 && c.Catalogue == m.cfg.Revision:", "	case false:", "a partition would stop when retention passes its catalogue"),
+		change("start.go", "	if c.Catalogue != m.cfg.Revision {\n", "	if true {\n", "a partition would stop when retention passes its catalogue"),
 		change("start.go", "FindCatalogue{Offset: in.Start}", "FindCatalogue{Offset: in.End}", "each rebuild would be decided by another catalogue"),
 		change("start.go", "	m.changed = Between(m.program, program, logTime)\n", "	m.changed = Between(m.program, program, m.logTime)\n", "cohorts would be taken for known too early"),
 		change("start.go", "	if m.cfg.Slices > 0 && len(m.changed.Review)+len(m.changed.Warmed)+len(m.changed.Former) > 0 {", "	if false {", "a changed catalogue would not be held to those who are known"),

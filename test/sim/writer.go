@@ -128,10 +128,8 @@ func (t *tenure) produce(by partition.Producer, out partition.Output, seq int32,
 	o := t.own
 	p, w := o.process, o.process.world
 	again := func() {
-		if w := t.writers[out]; w != nil {
-			w.heldUp()
-		}
-		if left <= 1 || t.ended {
+		held := t.writers[out] != nil && t.writers[out].heldUp()
+		if held || left <= 1 || t.ended {
 			tell(-1, unknown)
 			return
 		}

@@ -14,7 +14,8 @@ func publishing() []mutant {
 		change("commit.go", "	m.expect, m.checkpoint = f.next, f.effect.Checkpoint\n", "	m.checkpoint = f.effect.Checkpoint\n", "the next commit would expect a checkpoint of before"),
 		change("commit.go", "		p.dirty, p.frozen = false, true\n", "		p.dirty = false\n", "somebody in the commit under way could be evicted and read as they were"),
 		change("commit.go", "next.Sweep, next.Sizes, next.Change = int32(m.sweep+1), maps.Clone(m.sizes), m.changed", "next.Sweep, next.Sizes, next.Change = int32(m.sweep+1), maps.Clone(m.sizes), Change{}", "the checkpoint would forget what the catalogue has changed"),
-		change("wake.go", "		if in.Class == NotSent {\n", "		if in.Class == NotSent || in.Class == Ambiguous {\n", "an ambiguous commit would be asked for again"),
+		change("wake.go", "		if in.Class == NotSent {\n", "		if in.Class == NotSent || in.Class == Ambiguous {\n", "an ambiguous commit would be asked for again").
+			equivalent("the comparison refuses it where it was done, and where a failover has lost it, it is right to do it again"),
 		change("wake.go", "		if in.Class == NotSent {\n", "		if in.Class == NotSent || in.Class == Conflict {\n", "an owner would try for ever to commit over another's checkpoint"),
 		change("wake.go", "	case Forward:\n		m.later(in.Effect)\n", "	case Forward:\n", "what could not be passed on would be given up"),
 		change("wake.go", "m.loadedUntil != math.MinInt64 {", "m.loadedUntil > max(m.logTime, math.MinInt64) {", "windows of a quiet partition would run out unnoticed after a restart"),

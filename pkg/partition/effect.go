@@ -14,8 +14,9 @@ type (
 	TakeEpoch struct{}
 	// PeekTail looks at the end of an output: the newest record's producer, the highest id.
 	PeekTail struct{ Output Output }
-	// WriteFence writes the fence record with sequence 0; when Previous is set, the
-	// output's last writer had another producer id and gets a closing fence first.
+	// WriteFence writes the fence record with sequence 0; when Previous is set and has
+	// another producer id, that one gets a closing fence first, in favour of ours. Who is
+	// not the first to close it fails, Fenced.
 	WriteFence struct {
 		Output   Output
 		Previous *Producer

@@ -74,7 +74,7 @@ type (
 	TailPeeked struct {
 		Output     Output
 		Empty      bool
-		ProducerID int64
+		ProducerID int64 // who may write behind it: its writer, or for whom a closing fence closed that
 		Epoch      int16
 		Last       cohort.ID // highest transition id in the tail, Offset -1 = none
 		Tenure     int64     // highest tenure number seen in the tail

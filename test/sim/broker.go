@@ -38,6 +38,7 @@ type record struct {
 	tr       *cohort.Transition
 	profile  *cohort.Profile
 	mark     *cohort.Watermark
+	heir     *partition.Producer // of a closing fence: in whose favour it closes
 }
 
 // topic is one partition of a topic.

@@ -17,6 +17,7 @@ const (
 	producerForgotten
 	producerChanged
 	producerClosed
+	closedForAnother
 	zombieFenced
 	zombieConflict
 	lateProduce
@@ -63,7 +64,7 @@ const (
 var counterNames = [counters]string{
 	"process killed", "process paused", "member expelled", "partition of two owners", "clock set back", "clock set ahead",
 	"request lost", "answer lost", "repeat recognised by its sequence", "unacknowledged records truncated", "producer forgotten",
-	"another producer id", "producer closed", "zombie fenced", "checkpoint another one", "produce of a dead owner arrived", "unknown commit was done",
+	"another producer id", "producer closed", "producer closed for another one", "zombie fenced", "checkpoint another one", "produce of a dead owner arrived", "unknown commit was done",
 	"unknown commit was not done", "newest commits lost", "write on both sides of a split", "replica asked", "store flushed", "checkpoint evicted", "store restored from a copy",
 	"store refused", "load refused", "store away", "rebuilt", "checkpoint within a record", "decided again", "stale fetch", "input twice",
 	"forwarded twice", "forwarded", "absorbed", "alias revived", "erased", "suppressed", "tick", "sweep", "warmed", "catalogue changed",

@@ -115,7 +115,11 @@ func peekTail(t *topic, e partition.PeekTail) partition.Input {
 	for i := t.high - 1; i >= 0; i-- {
 		r := &t.records[i]
 		if in.Empty {
-			in.Empty, in.ProducerID, in.Epoch = false, r.producer.ID, r.producer.Epoch
+			heir := r.producer
+			if r.heir != nil {
+				heir = *r.heir
+			}
+			in.Empty, in.ProducerID, in.Epoch = false, heir.ID, heir.Epoch
 		}
 		if id := idOf(r); in.Last.Less(id) {
 			in.Last = id

@@ -180,12 +180,41 @@ func (t *tenure) fence(e partition.WriteFence) {
 	}
 	w.count[producerChanged]++
 	closing := partition.Producer{ID: e.Previous.ID, Epoch: closingEpoch}
-	t.produce(closing, e.Output, 0, batch, attempts, func(_ int64, v outcome) {
+	heir := t.producer
+	naming := []record{{mark: &mark, stamp: t.own.process.clock(), heir: &heir}}
+	t.produce(closing, e.Output, 0, naming, attempts, func(offset int64, v outcome) {
 		if v != written {
 			fail(v)
 			return
 		}
-		w.count[producerClosed]++
-		own()
+		t.closedFor(e.Output, offset, func(heir *partition.Producer, ok bool) {
+			switch {
+			case !ok:
+				fail(unsent)
+			case heir == nil || heir.ID != t.producer.ID:
+				w.count[closedForAnother]++
+				fail(refused)
+			default:
+				w.count[producerClosed]++
+				own()
+			}
+		})
 	})
+}
+
+// closedFor reads in whose favour the closing fence at an offset closes: a repeat may have been acknowledged for
+// somebody else's.
+func (t *tenure) closedFor(out partition.Output, offset int64, tell func(heir *partition.Producer, ok bool)) {
+	o := t.own
+	p := o.process
+	lost := func() { tell(nil, false) }
+	p.ask(&p.kafka, func(r *request) {
+		topic := p.world.broker.outputs[o.number][out]
+		if p.world.now < topic.absent || offset >= topic.high {
+			r.vanish()
+			return
+		}
+		heir := topic.records[offset].heir
+		r.reply(func() { tell(heir, true) })
+	}, lost)
 }

@@ -41,6 +41,7 @@ func Run(t *testing.T, start func(t *testing.T) (brokers []string)) {
 		{"FencedWriterRetriesWithoutCopies", testFencedLostAnswer},
 		{"FencedWriterSharesOnePartitionWithNobody", testZombie},
 		{"ClosingFenceShutsOutAnOldProducerID", testClosingFence},
+		{"ClosingFenceShutsOutWhomItNames", testClosingHeldUp},
 		{"FencedWriterStopsAtTheFirstError", testFencedStops},
 		{"MembersShareAndTakeOver", testMembership},
 		{"VanishedMemberIsReplaced", testVanishedMember},

@@ -208,7 +208,7 @@ func testClosingFence(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatalf("read the tail: %v", err)
 	}
-	last := kafkaio.Epoch{ProducerID: tail[0].ProducerID, Epoch: tail[0].ProducerEpoch}
+	last := tail[0].Heir()
 	w := writerOf(t, c, topic, second)
 	at, err := w.Fence(within(t), fenceRecord("fence-2"), &last)
 	if err != nil {
@@ -229,6 +229,52 @@ func testClosingFence(t *testing.T, s *suite) {
 	}
 	got := values(readUntil(t, c, topic, 0, 0, end))
 	if diff := cmp.Diff([]string{"fence-1", "fence-2", "fence-2", "new0"}, got); diff != "" {
+		t.Errorf("the log differs (-want +got):\n%s", diff)
+	}
+}
+
+// Three owners in a row have producer ids of their own. The second one closes the first and is held up before its fence.
+func testClosingHeldUp(t *testing.T, s *suite) {
+	c := s.open(t)
+	topic := topicOf(t, c, 1)
+	var ids [3]kafkaio.Epoch
+	for i := range ids {
+		ids[i] = s.epoch(t, c, unique("txid"))
+	}
+	zombie := writerOf(t, c, topic, ids[0])
+	if _, err := zombie.Fence(within(t), fenceRecord("fence-0"), nil); err != nil {
+		t.Fatalf("fence 0: %v", err)
+	}
+	closing := fenceRecord("fence-1")
+	closing.Headers = []kafkaio.Header{{Key: "x-producer-id", Value: fmt.Append(nil, ids[1].ProducerID)}}
+	if _, err := writerOf(t, c, topic, kafkaio.Epoch{ProducerID: ids[0].ProducerID, Epoch: 32767}).Fence(within(t), closing, nil); err != nil {
+		t.Fatalf("closing fence 1: %v", err)
+	}
+	// Somebody who looked at the tail before comes second.
+	if _, err := writerOf(t, c, topic, ids[2]).Fence(within(t), fenceRecord("fence-2"), &ids[0]); !errors.Is(err, kafkaio.ErrClosedFor) {
+		t.Errorf("the second one to close a producer got %v, want ErrClosedFor", err)
+	}
+	// Whoever looks after finds the one that was held up.
+	tail, err := c.ReadRange(within(t), topic, 0, 1, 2)
+	if err != nil {
+		t.Fatalf("read the tail: %v", err)
+	}
+	heir := tail[0].Heir()
+	if heir.ProducerID != ids[1].ProducerID {
+		t.Fatalf("behind a closing fence for producer %d may write %d", ids[1].ProducerID, heir.ProducerID)
+	}
+	if _, err := writerOf(t, c, topic, ids[2]).Fence(within(t), fenceRecord("fence-2"), &heir); err != nil {
+		t.Fatalf("fence 2: %v", err)
+	}
+	if _, err := writerOf(t, c, topic, ids[1]).Fence(within(t), fenceRecord("late"), nil); !errors.Is(err, kafkaio.ErrFenced) {
+		t.Errorf("the one that was held up got %v for its fence, want ErrFenced", err)
+	}
+	_, end, err := c.Offsets(within(t), topic, 0)
+	if err != nil {
+		t.Fatalf("offsets: %v", err)
+	}
+	got := values(readUntil(t, c, topic, 0, 0, end))
+	if diff := cmp.Diff([]string{"fence-0", "fence-1", "fence-2", "fence-2"}, got); diff != "" {
 		t.Errorf("the log differs (-want +got):\n%s", diff)
 	}
 }

@@ -99,7 +99,8 @@ func (o *Owner) peekTail(ctx context.Context, out partition.Output) (partition.I
 	err = o.walk(ctx, out, end, func(records []kafkaio.Record) (bool, error) {
 		for i := len(records) - 1; i >= 0; i-- {
 			if in.Empty {
-				in.Empty, in.ProducerID, in.Epoch = false, records[i].ProducerID, records[i].ProducerEpoch
+				heir := records[i].Heir()
+				in.Empty, in.ProducerID, in.Epoch = false, heir.ProducerID, heir.Epoch
 			}
 			e, err := o.entry(out, &records[i])
 			if err != nil {

@@ -20,13 +20,15 @@ type cluster struct {
 	faulty bool // draw faults at present
 	all    []kafkaio.Record
 	kept   []kafkaio.Record // what compaction has left of all
-	epochs map[string]int16
-	fence  int16 // newest epoch that has written
+	epochs map[string]kafkaio.Epoch
+	fences map[int64]int16 // newest epoch that has written, by producer id
+	heirs  map[int64]int64 // for whom a producer was closed
 	faults map[string]int
+	looks  func() // called once, before somebody looks at the end of the topic
 }
 
 func newCluster(seed uint64) *cluster {
-	return &cluster{random: rand.New(rand.NewPCG(seed, 7)), faulty: true, epochs: map[string]int16{}, fence: -1, faults: map[string]int{}}
+	return &cluster{random: rand.New(rand.NewPCG(seed, 7)), faulty: true, epochs: map[string]kafkaio.Epoch{}, fences: map[int64]int16{}, heirs: map[int64]int64{}, faults: map[string]int{}}
 }
 
 func (c *cluster) draw(n int) int {
@@ -67,14 +69,34 @@ func (c *cluster) TakeEpoch(_ context.Context, id string) (kafkaio.Epoch, error)
 	if c.fault("epoch", 20) {
 		return kafkaio.Epoch{}, kafkaio.ErrUnavailable
 	}
+	if c.fault("producer id", 10) {
+		c.renew(id)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := c.epochs[id]
-	c.epochs[id] = e + 1
-	return kafkaio.Epoch{ProducerID: 77, Epoch: e}, nil
+	e, ok := c.epochs[id]
+	if !ok {
+		e.ProducerID = 77
+	}
+	c.epochs[id] = kafkaio.Epoch{ProducerID: e.ProducerID, Epoch: e.Epoch + 1}
+	return e, nil
+}
+
+// renew is as if the epochs of a transactional id were used up: it gets another producer id.
+func (c *cluster) renew(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epochs[id] = kafkaio.Epoch{ProducerID: max(77, c.epochs[id].ProducerID) + 1}
 }
 
 func (c *cluster) Offsets(context.Context, string, int32) (start, end int64, err error) {
+	c.mu.Lock()
+	looks := c.looks
+	c.looks = nil
+	c.mu.Unlock()
+	if looks != nil {
+		looks()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return 0, int64(len(c.all)), nil
@@ -149,10 +171,10 @@ func (c *cluster) squeeze() {
 func (c *cluster) write(e kafkaio.Epoch, recs []kafkaio.OutRecord) (last int64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.Epoch < c.fence {
+	if e.Epoch < c.fences[e.ProducerID] {
 		return -1, kafkaio.ErrFenced
 	}
-	c.fence = e.Epoch
+	c.fences[e.ProducerID] = e.Epoch
 	for _, r := range recs {
 		rec := kafkaio.Record{Offset: int64(len(c.all)), Key: r.Key, Value: r.Value, Headers: r.Headers, ProducerID: e.ProducerID, ProducerEpoch: e.Epoch}
 		c.all = append(c.all, rec)
@@ -185,7 +207,34 @@ type queued struct {
 	done func(int64, error)
 }
 
-func (w *writer) Fence(_ context.Context, rec kafkaio.OutRecord, _ *kafkaio.Epoch) (int64, error) {
+// shutOut writes the closing fence of a producer; one only can.
+func (c *cluster) shutOut(producer, heir int64, rec kafkaio.OutRecord) error {
+	c.mu.Lock()
+	stands, closed := c.heirs[producer]
+	if !closed {
+		c.heirs[producer] = heir
+	}
+	c.mu.Unlock()
+	if closed && stands != heir {
+		return kafkaio.ErrClosedFor
+	}
+	if closed {
+		return nil
+	}
+	rec.Headers = append(slices.Clip(rec.Headers), kafkaio.Header{Key: "x-producer-id", Value: fmt.Append(nil, heir)})
+	_, err := c.write(kafkaio.Epoch{ProducerID: producer, Epoch: 32767}, []kafkaio.OutRecord{rec})
+	return err
+}
+
+func (w *writer) Fence(_ context.Context, rec kafkaio.OutRecord, last *kafkaio.Epoch) (int64, error) {
+	if last != nil && last.ProducerID != w.epoch.ProducerID {
+		if err := w.c.shutOut(last.ProducerID, w.epoch.ProducerID, rec); err != nil {
+			return -1, err
+		}
+		if w.c.fault("closed and no more", 3) {
+			return -1, kafkaio.ErrAmbiguous
+		}
+	}
 	if w.c.fault("fence lost", 20) {
 		_, _ = w.c.write(w.epoch, []kafkaio.OutRecord{rec})
 		return -1, kafkaio.ErrAmbiguous

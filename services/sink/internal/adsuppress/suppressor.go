@@ -144,6 +144,13 @@ func (s *Suppressor) Work(ctx context.Context, lease *feed.Lease) error {
 	if err != nil {
 		return err
 	}
+	if tail.newest != nil && tail.newest.ProducerID != epoch.ProducerID {
+		// It will be closed, for good, so it must be older than ours and not newer, since we may have been held
+		// up since we took the epoch. What is given out from here on is newer than what was read.
+		if epoch, err = s.Cluster.TakeEpoch(ctx, s.transactionalID(p)); err != nil {
+			return err
+		}
+	}
 	crashpoint.At("sink.ads.tail.read")
 	n := &tenure{Suppressor: s, lease: lease, partition: p, epoch: epoch, moved: make(chan struct{}, 1)}
 	if tail.mark != nil {

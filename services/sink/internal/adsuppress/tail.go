@@ -37,7 +37,7 @@ type tail struct {
 	log       *slog.Logger
 
 	end     int64          // offset up to which it was read
-	newest  *kafkaio.Epoch // of the last record that is ours, nil when there is none
+	newest  *kafkaio.Epoch // heir of the last record that is ours, nil when there is none
 	mark    *cohort.Watermark
 	high    cohort.ID           // highest transition that some record is of; Offset -1 = none
 	of      map[string]progress // of high, by audience
@@ -183,7 +183,7 @@ func (t *tail) read(ctx context.Context, from, to int64) ([]ours, error) {
 	out := make([]ours, 0, len(recs))
 	for i := range recs {
 		r := &recs[i]
-		o := ours{key: string(r.Key), by: kafkaio.Epoch{ProducerID: r.ProducerID, Epoch: r.ProducerEpoch}, tombstone: r.Value == nil}
+		o := ours{key: string(r.Key), by: r.Heir(), tombstone: r.Value == nil}
 		if o.tombstone {
 			o.nameless = !o.name(r.Headers)
 		} else {

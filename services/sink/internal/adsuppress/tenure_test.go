@@ -371,6 +371,41 @@ func TestWork_AsksTheGroupBeforeItTakesTheEpochBack(t *testing.T) {
 	})
 }
 
+// Held up between its epoch and its look at the output, an owner finds a newer one there, of another producer id. It
+// does not close that for good: nobody could write any more.
+func TestWork_ClosesNoProducerThatIsNewerThanItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := healthy(1)
+		r := newRig(t, out, nil)
+		defer func() { r.stop() }()
+		r.change("u1", "vip", true)
+		time.Sleep(time.Minute)
+		r.stop()
+		id := r.s.transactionalID(0)
+		out.looks = func() {
+			old := out.records()[0]
+			out.renew(id)
+			newer, err := out.TakeEpoch(t.Context(), id)
+			if err != nil {
+				t.Error(err)
+			}
+			fence := kafkaio.OutRecord{Key: []byte(watermarkKey), Value: old.Value}
+			if err := out.shutOut(old.ProducerID, newer.ProducerID, fence); err != nil {
+				t.Error(err)
+			}
+			if _, err := out.write(newer, []kafkaio.OutRecord{fence}); err != nil {
+				t.Error(err)
+			}
+		}
+		r.change("u1", "vip", false)
+		r.start()
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff(r.want, r.wrote()); diff != "" || r.feed.Ready() != nil {
+			t.Errorf("ready %v (-want +got)\n%s", r.feed.Ready(), diff)
+		}
+	})
+}
+
 func TestWork_FillingReceiptsDoNotHoldUpSuppression(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, healthy(1), nil)

@@ -172,7 +172,7 @@ func (f *flow) audit(ctx context.Context, acknowledged []string) (*audit.Report,
 	}
 	c := &audit.Case{Books: books, Acknowledged: acknowledged, Taken: []audit.Taken{}}
 	for _, a := range f.server.Tracks() {
-		c.Taken = append(c.Taken, audit.Taken{TransitionID: a.TransitionID})
+		c.Taken = append(c.Taken, audit.Taken{TransitionID: a.TransitionID, Asked: a.Asked, At: a.Taken})
 	}
 	report, err := audit.Run(books, c.Options())
 	return report, c, err

@@ -14,6 +14,7 @@ type Call struct {
 	// TransitionIDs has one entry per item, "" where an item carries none.
 	TransitionIDs []string
 
+	asked  time.Time
 	take   func()
 	failed map[int]itemError
 }

@@ -25,6 +25,8 @@ type Activity struct {
 	Timestamp    time.Time
 	TransitionID string // values.transition_id; empty for identify
 	Values       map[string]any
+	Asked        time.Time // when its request came in
+	Taken        time.Time // when the server took it
 }
 
 // Request is one call that came in.
@@ -115,7 +117,7 @@ const maxBody = 4 << 20
 // ServeHTTP answers POST on the batch paths of both surfaces, and GET on the path
 // that checks a key.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	n := s.begin(r)
+	n, asked := s.begin(r)
 	rec := &recorder{ResponseWriter: w}
 	defer func() { s.end(n, rec.status) }()
 	if r.Header.Get("Authorization") != "Bearer "+s.key {
@@ -137,7 +139,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.count(n, len(items))
-	call := &Call{Request: r, Items: len(items), failed: map[int]itemError{}}
+	call := &Call{Request: r, Items: len(items), asked: asked, failed: map[int]itemError{}}
 	for _, it := range items {
 		a, _ := it.read()
 		call.TransitionIDs = append(call.TransitionIDs, a.TransitionID)
@@ -150,11 +152,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(rec, call)
 }
 
-func (s *Server) begin(r *http.Request) int {
+func (s *Server) begin(r *http.Request) (n int, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, Request{At: time.Now(), Path: r.URL.Path})
-	return len(s.requests) - 1
+	at = time.Now()
+	s.requests = append(s.requests, Request{At: at, Path: r.URL.Path})
+	return len(s.requests) - 1, at
 }
 
 func (s *Server) count(n, items int) {
@@ -193,6 +196,7 @@ func (s *Server) take(call *Call, items []item) {
 			call.failed[i] = itemError{http.StatusBadRequest, err.Error()}
 			continue
 		}
+		a.Asked, a.Taken = call.asked, time.Now()
 		s.taken = append(s.taken, a)
 		if a.TransitionID != "" {
 			s.counts[a.TransitionID]++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Record is one record of a topic as the broker has it.
@@ -28,8 +29,9 @@ type Books map[string][][]Record
 
 // Taken is one activity that the destination says it has got.
 type Taken struct {
-	TransitionID string `json:"transition_id"`
-	Person       string `json:"person,omitempty"`
+	TransitionID string    `json:"transition_id"`
+	Asked        time.Time `json:"asked,omitzero"` // when the request came in
+	At           time.Time `json:"at,omitzero"`    // when it was taken
 }
 
 // id is a transition id, taken apart.

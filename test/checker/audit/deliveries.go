@@ -3,6 +3,7 @@ package audit
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 const salesWings = "saleswings"
@@ -81,6 +82,7 @@ func (a *auditor) newer(t *entry) bool {
 func (a *auditor) judgeTaken() {
 	type stay struct{ person, cohort string }
 	newest, last := make(map[stay]*entry), make(map[stay]*entry)
+	told := make(map[string]string) // when, by transition
 	seen := make(map[string]bool)
 	for _, got := range a.options.Taken {
 		t := a.byID[got.TransitionID]
@@ -93,6 +95,7 @@ func (a *auditor) judgeTaken() {
 			a.count("activities taken, again", 1)
 		}
 		seen[t.ID] = true
+		told[t.ID] += got.when()
 		of := stay{t.Person, t.Cohort}
 		if newest[of] == nil || newest[of].Version < t.Version {
 			newest[of] = t
@@ -105,11 +108,27 @@ func (a *auditor) judgeTaken() {
 		n := newest[of]
 		switch {
 		case n.Version <= t.Version:
-		case a.refused[n.ID]:
-			// It was told again behind an older one, and refused that time. Whoever looks at dead letters sees it.
+		case slices.ContainsFunc(a.byPerson[of.person], func(x *entry) bool {
+			return x.Cohort == of.cohort && x.Version >= n.Version && a.refused[x.ID]
+		}):
+			// It, or one that took its place, was told again behind an older one, and refused that time. Whoever looks
+			// at dead letters sees it.
 			a.count("newest activities refused when told again", 1)
 		default:
-			a.report.find(Disorder, salesWings, "of %s and %s it got transition %s, version %d, last, and %s, version %d, before", of.person, of.cohort, t.ID, t.Version, n.ID, n.Version)
+			a.report.find(Disorder, salesWings, "of %s and %s it got transition %s, version %d, last, and %s, version %d, before:%s;%s",
+				of.person, of.cohort, t.ID, t.Version, n.ID, n.Version, told[t.ID], told[n.ID])
 		}
 	}
+}
+
+// when says when something was taken, and when its request came in if that was long before; "" = not known.
+func (t Taken) when() string {
+	const clock = "15:04:05.000"
+	switch {
+	case t.At.IsZero():
+		return ""
+	case t.At.Sub(t.Asked) > 100*time.Millisecond:
+		return " " + t.At.Format(clock) + " (asked " + t.Asked.Format(clock) + ")"
+	}
+	return " " + t.At.Format(clock)
 }

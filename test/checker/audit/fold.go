@@ -212,20 +212,25 @@ func (f *fold) event(l *lane, e *eventRecord, offset int64) {
 }
 
 // settle decides one cohort after an event of instant at; true = somebody entered.
-func (f *fold) settle(l *lane, p *person, r *rule, at, offset int64) bool {
+func (f *fold) settle(l *lane, p *person, r *rule, at, offset int64) (entered bool) {
 	since, in := p.stays[r.key]
 	from := at
 	if in {
 		from = max(at, since)
 	}
 	now, effective := walk(r, &p.history, in, from, l.logTime)
-	// What comes behind newer events of its kind may ask about some that lie further back than the product keeps.
+	// What comes behind newer events of its kind may ask about some that lie further back than the product keeps. Whoever
+	// may stay is in or not by those.
 	late := len(p.history.instants(&rule{events: r.events}, at, never-1)) > 0
 	switch {
 	case now == in:
 		return false
-	case late && now && r.path && len(f.told(p, r, offset)) == 0:
-		return false
+	case late && r.path && r.stay(&p.history, l.logTime):
+		for _, e := range f.told(p, r, offset) {
+			entered = entered || e.Op == "enter"
+			p.tell(r.key, step{enter: e.Op == "enter", at: e.EffectiveAt, near: true, offset: offset})
+		}
+		return entered
 	}
 	p.tell(r.key, step{enter: now, at: effective, near: late, offset: offset})
 	return now

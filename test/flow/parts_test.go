@@ -26,6 +26,7 @@ type parts struct {
 	broker  *launch.Broker // nil when embedded
 	server  *launch.Server // nil when embedded
 	mini    *miniredis.Miniredis
+	ids     string // prefix of the transactional ids; empty = the usual one
 }
 
 // each runs a test over embedded parts and over Apache Kafka and Redis.

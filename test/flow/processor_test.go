@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func (p *parts) runBy(t *testing.T, group string, rules *catalogue.Catalogue, ev
 	t.Helper()
 	client, store := p.client(t), p.store(t)
 	app, err := processor.New(processor.Config{
-		Group: group, TransactionalID: "cohortflow.processor", CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
+		Group: group, TransactionalID: cmp.Or(p.ids, "cohortflow.processor"), CommitEvery: 100 * time.Millisecond, Residents: 1_000, MaxTouched: 5_000,
 		SweepRate: 100_000, StopTimeout: 10 * time.Second, Heartbeat: time.Minute,
 	}, processor.Deps{
 		Kafka: client, Store: store, Registry: embeddedIDs{}, Keys: testKeys(t), Catalogue: rules, Partitions: partitions,

@@ -22,4 +22,6 @@ for round in $(seq "$rounds"); do
   (cd $copy && kafka/start-kafka.sh stop build/k1 >/dev/null 2>&1 || true)
   echo "== round $round: cohortflow"
   ./build/throughput --file $workload --repeat 2
+  echo "== round $round: cohortflow, with the memory that Kafka Streams is given"
+  GOGC=400 GOMEMLIMIT=1GiB ./build/throughput --file $workload --repeat 2
 done

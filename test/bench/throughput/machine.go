@@ -42,6 +42,15 @@ func cpu(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
+// peak is the most memory that a process has held, in MiB.
+func peak(pid int) int64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // shown, not used
+	_, line, _ := strings.Cut(string(text), "VmHWM:")
+	kib, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+	n, _ := strconv.ParseInt(kib, 10, 64)
+	return n >> 10
+}
+
 func loadAverage() string {
 	text, _ := os.ReadFile("/proc/loadavg") // shown, not used
 	return string(text)

@@ -133,8 +133,8 @@ func measure(ctx context.Context, pass int, dir, binary string, broker *launch.B
 	took := time.Since(begun)
 	own, store, brokers := cpu(cmd.Process.Pid), cpu(redis.PID())-redisBefore, cpu(broker.PID())-brokerBefore
 	memory, _ := redis.Do("INFO", "memory")
-	fmt.Printf("pass %d: %.2f s, %.0f events/s; processor %.2f CPU-s, redis %.2f CPU-s, broker %.2f CPU-s: %.0f events per CPU-second (processor and Redis)\n%s",
-		pass+1, took.Seconds(), float64(events)/took.Seconds(), own.Seconds(), store.Seconds(), brokers.Seconds(),
+	fmt.Printf("pass %d: %.2f s, %.0f events/s; processor %.2f CPU-s and at most %d MiB, redis %.2f CPU-s, broker %.2f CPU-s: %.0f events per CPU-second (processor and Redis)\n%s",
+		pass+1, took.Seconds(), float64(events)/took.Seconds(), own.Seconds(), peak(cmd.Process.Pid), store.Seconds(), brokers.Seconds(),
 		float64(events)/(own+store).Seconds(), people(memory, redis, identified))
 	if !restart {
 		return nil

@@ -109,10 +109,13 @@ func (a *auditor) judgeTaken() {
 		switch {
 		case n.Version <= t.Version:
 		case slices.ContainsFunc(a.byPerson[of.person], func(x *entry) bool {
-			return x.Cohort == of.cohort && x.Version >= n.Version && a.refused[x.ID]
+			return x.Cohort == of.cohort && x.Version > n.Version && a.refused[x.ID]
 		}):
-			// It, or one that took its place, was told again behind an older one, and refused that time. Whoever looks
-			// at dead letters sees it.
+			// One that is newer took its place when it was to be told again, and was refused. Whoever looks at dead
+			// letters sees it.
+			a.count("newest activities outlived by refused ones", 1)
+		case a.refused[n.ID]:
+			// It was told again behind an older one, and refused that time: the same.
 			a.count("newest activities refused when told again", 1)
 		default:
 			a.report.find(Disorder, salesWings, "of %s and %s it got transition %s, version %d, last, and %s, version %d, before:%s;%s",
